@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* What every file of the library may use: errors, memory, shapes, text, values, files, random numbers, threads. */
+#ifndef FVI_BASE_INTERNAL_H
+#define FVI_BASE_INTERNAL_H
+
+#include "fovea/base.h"
+
+#include <stdarg.h>
+
+#if defined(__GNUC__)
+#define FVI_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#else
+#define FVI_PRINTF(format, first)
+#endif
+
+#define FVI_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- status.c: the one place errors are made ---- */
+
+/* Store the message for fv_error() and return code. Use as `return fvi_fail(...)`. */
+fv_status fvi_fail(fv_status code, const char *format, ...) FVI_PRINTF(2, 3);
+/* Put "prefix: " before the present message and return code unchanged: adds the file or the layer on the way up. */
+fv_status fvi_fail_in(fv_status code, const char *format, ...) FVI_PRINTF(2, 3);
+
+#define FVI_TRY(expression)                                                                        \
+    do {                                                                                           \
+        fv_status fvi_try_status = (expression);                                                   \
+        if (fvi_try_status != FV_OK) return fvi_try_status;                                        \
+    } while (0)
+
+/* ---- memory.c: checked, zeroed, 64-byte aligned ---- */
+
+/* count * size zeroed bytes, 64-byte aligned. NULL when the product overflows or memory is short: then the message
+   ("out of memory: 12.0 MB for WHAT") is set already and the caller passes FV_E_MEMORY up. A count or size of 0 gives a
+   valid pointer. */
+void *fvi_alloc(size_t count, size_t size, const char *what);
+/* A copy of bytes (or of a string) in fvi_alloc memory; NULL as above. A NULL text gives NULL without an error. */
+void *fvi_copy(const void *bytes, size_t size, const char *what);
+char *fvi_strdup(const char *text);
+/* Grow an fvi_alloc array, old_count elements kept, the new ones zero; on failure NULL and the old block is untouched. */
+void *fvi_grow(void *old, size_t old_count, size_t new_count, size_t size, const char *what);
+void fvi_free(void *memory); /* NULL allowed */
+/* Bytes that a plan may ask for: the smallest of 80 % of RAM, the cgroup's limit and RLIMIT_AS. */
+size_t fvi_memory_limit(void);
+/* Test hook: the k-th allocation from now fails (1: the next); 0 switches it off. fvi_alloc_count: allocations so far. */
+void fvi_alloc_fail_at(long k);
+long fvi_alloc_count(void);
+long fvi_alloc_live(void); /* blocks not yet freed; a test's leak check */
+
+/* ---- shape.c: products of dimensions, output sizes; each formula is written once, here ---- */
+
+bool fvi_mul(size_t *out, size_t a, size_t b); /* false when it overflows */
+bool fvi_sum(size_t *out, size_t a, size_t b); /* false when it overflows */
+/* Elements of a shape; FV_E_SHAPE when a dimension is negative, the rank is out of range, or the product passes 2^40. */
+fv_status fvi_shape_count(size_t *out, const fv_shape *shape);
+fv_shape fvi_shape_of(int rank, const int *dim);
+bool fvi_shape_equal(const fv_shape *a, const fv_shape *b);
+#define FVI_SHAPE_TEXT 96
+/* "28x28x1"; writes at most FVI_SHAPE_TEXT bytes, ends with NUL, returns out. */
+const char *fvi_shape_text(char out[FVI_SHAPE_TEXT], const fv_shape *shape);
+
+/* One axis of a window that slides: convolution, pooling. */
+typedef struct fvi_window {
+    int out, before, after; /* output size; padding before and after, in pixels */
+} fvi_window;
+typedef enum fvi_window_mode { FVI_WINDOW_VALID, FVI_WINDOW_SAME, FVI_WINDOW_EXPLICIT } fvi_window_mode;
+/* size n, kernel k, stride s, dilation d, all >= 1. SAME: out = ceil(n/s), total = max((out-1)*s + (k-1)*d + 1 - n, 0),
+   before = total/2 (TensorFlow's rule, the odd pixel after). EXPLICIT: window->before and ->after are read, >= 0. VALID: none.
+   FV_E_SHAPE when a size is < 1, the dilated kernel exceeds the padded input, or a sum leaves int. The message has numbers but
+   not the layer: the caller adds it. */
+fv_status fvi_window_fit(fvi_window *window, fvi_window_mode mode, int n, int k, int s, int d);
+
+/* ---- text.c: a growing string; numbers to text and back, whatever the locale ---- */
+
+typedef struct fvi_text {
+    char *data; /* NUL-terminated once anything was added */
+    size_t size, capacity;
+    fv_status status; /* sticky: after a failure the rest do nothing */
+} fvi_text;
+
+void fvi_text_add(fvi_text *text, const char *format, ...) FVI_PRINTF(2, 3); /* no %f %g %e: use add_double */
+void fvi_text_add_bytes(fvi_text *text, const char *bytes, size_t size);
+void fvi_text_add_double(fvi_text *text, double value); /* shortest that reads back the same; "nan", "inf" */
+void fvi_text_add_fixed(fvi_text *text, double value, int decimals);
+void fvi_text_add_json_string(fvi_text *text, const char *utf8); /* quoted and escaped; bad UTF-8 becomes U+FFFD */
+void fvi_text_free(fvi_text *text);
+/* Exactly one number in bytes[0..size): decimal, optional sign, point and exponent. false: anything else ("", "3abc",
+   "0x10", "nan", out of range). */
+bool fvi_parse_double(double *out, const char *bytes, size_t size);
+bool fvi_parse_int64(int64_t *out, const char *bytes, size_t size);
+/* The word of the list nearest to the given one (edit distance, at most half its length), or NULL: "did you mean". */
+const char *fvi_nearest(const char *word, const char *const *list, size_t count);
+/* A name from a file made safe for a message: control and non-UTF-8 bytes as \xNN, cut at 80 bytes. Returns out. */
+#define FVI_SAFE_TEXT 128
+const char *fvi_safe(char out[FVI_SAFE_TEXT], const char *name);
+
+/* ---- value.c: null, bool, number, string, list, dict: what JSON and recipes both become ---- */
+
+typedef enum fvi_value_kind {
+    FVI_VALUE_NULL = 0,
+    FVI_VALUE_BOOL,
+    FVI_VALUE_INT,
+    FVI_VALUE_DOUBLE,
+    FVI_VALUE_STRING,
+    FVI_VALUE_LIST, /* also tuples */
+    FVI_VALUE_DICT
+} fvi_value_kind;
+
+typedef struct fvi_value fvi_value;
+struct fvi_value {
+    fvi_value_kind kind;
+    bool boolean;
+    int64_t integer;
+    double number;    /* set for INT too */
+    char *string;     /* owned, NUL-terminated UTF-8 */
+    size_t count;     /* items of a list or dict */
+    fvi_value **item; /* owned */
+    char **key;       /* owned; dict only, unique, in order of insertion */
+    int line, column; /* where it stood in its text, from 1; 0: unknown */
+};
+
+/* Each returns NULL when out of memory (message set). */
+fvi_value *fvi_value_null(void);
+fvi_value *fvi_value_bool(bool boolean);
+fvi_value *fvi_value_int(int64_t integer);
+fvi_value *fvi_value_double(double number);
+fvi_value *fvi_value_string(const char *string);
+fvi_value *fvi_value_list(void);
+fvi_value *fvi_value_dict(void);
+/* Take ownership of item, freed on failure too; a NULL item (out of memory upstream) gives FV_E_MEMORY. A key that exists:
+   FV_E_FORMAT. */
+fv_status fvi_value_push(fvi_value *list, fvi_value *item);
+fv_status fvi_value_set(fvi_value *dict, const char *key, fvi_value *item);
+const fvi_value *fvi_value_get(const fvi_value *dict, const char *key); /* NULL when absent or dict is none */
+const char *fvi_value_get_string(const fvi_value *dict, const char *key); /* NULL when absent or no string */
+void fvi_value_free(fvi_value *value); /* NULL allowed */
+
+/* ---- file.c: the one place files are opened ---- */
+
+/* A whole regular file into *bytes (fvi_alloc, a NUL after the last byte that *size does not count). FV_E_IO: missing, a folder,
+   unreadable, not a regular file; FV_E_MEMORY: longer than limit. The message names the path. */
+fv_status fvi_file_read(unsigned char **bytes, size_t *size, const char *path, size_t limit);
+bool fvi_file_exists(const char *path);    /* anything by that name, a folder too */
+bool fvi_file_is_folder(const char *path);
+
+/* Write aside, then rename: begin, write ..., commit or abort. Until commit the old file stands; after a failure nothing is left. */
+typedef struct fvi_save fvi_save;
+fv_status fvi_save_begin(fvi_save **save, const char *path);
+fv_status fvi_save_write(fvi_save *save, const void *bytes, size_t size);
+fv_status fvi_save_commit(fvi_save *save); /* flush, fsync, close, rename, fsync the folder; frees save whatever happens */
+void fvi_save_abort(fvi_save *save);       /* removes the temporary, frees; NULL allowed */
+fv_status fvi_file_write(const char *path, const void *bytes, size_t size); /* begin, write, commit */
+
+/* ---- rng.c: counter-based (Philox 4x32-10): a number is a pure function of (seed, purpose, stream, index) ---- */
+
+typedef enum fvi_purpose {
+    FVI_RNG_INIT = 1,    /* stream: the weight's number */
+    FVI_RNG_SHUFFLE = 2, /* stream: the epoch */
+    FVI_RNG_DROPOUT = 3, /* stream: step and node */
+    FVI_RNG_MADE = 4,    /* stream: the picture's number */
+    FVI_RNG_SPLIT = 5,
+    FVI_RNG_TEST = 99
+} fvi_purpose;
+
+void fvi_philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2]); /* Salmon et al. 2011 */
+/* Four words at position index of a stream. */
+void fvi_rng_words(uint32_t out[4], uint64_t seed, fvi_purpose purpose, uint32_t stream, uint64_t index);
+double fvi_rng_uniform(uint64_t seed, fvi_purpose purpose, uint32_t stream, uint64_t index); /* [0,1), 53 bits */
+double fvi_rng_normal(uint64_t seed, fvi_purpose purpose, uint32_t stream, uint64_t index);  /* Box-Muller */
+int fvi_rng_int(uint64_t seed, fvi_purpose purpose, uint32_t stream, uint64_t index, int below); /* [0,below), unbiased */
+/* Fisher-Yates: p holds 0..n-1 in an order that is a pure function of the arguments. */
+void fvi_rng_permutation(int *p, int n, uint64_t seed, fvi_purpose purpose, uint32_t stream);
+
+/* ---- thread.c: a thin face on pthreadpool; plain calls when built without it ---- */
+
+typedef struct fvi_threads fvi_threads;
+/* threads >= 1; 1 gives *out = NULL, which every function here takes as "the caller alone". */
+fv_status fvi_threads_new(fvi_threads **out, int threads);
+void fvi_threads_free(fvi_threads *threads);
+int fvi_threads_count(const fvi_threads *threads); /* 1 for NULL */
+int fvi_threads_available(void);                   /* processors this process may run on, >= 1 */
+/* Call fn(context, task) once for each task in [0, tasks), in any order, on any thread; returns when all are done, and then all
+   their writes are visible. Who runs a task cannot matter: tasks are fixed by geometry, never by the number of threads. */
+void fvi_parallel_for(fvi_threads *threads, size_t tasks, void (*fn)(void *context, size_t task), void *context);
+
+#endif
