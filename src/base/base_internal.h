@@ -8,9 +8,9 @@
 #include <stdarg.h>
 
 #if defined(__GNUC__)
-#define FVI_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define FVI_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
-#define FVI_PRINTF(format, first)
+#define FVI_PRINTF(text, first)
 #endif
 
 #define FVI_COUNT(array) (sizeof(array) / sizeof((array)[0]))
