@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* What a layer is. Read this first: an op is one kind of layer, a node is one layer of one model, a run is one call of it. */
+#ifndef FVI_OP_H
+#define FVI_OP_H
+
+#include "fovea/layers.h"
+#include "kernels/kernels.h"
+
+typedef struct fvi_op fvi_op;
+
+/* ---- fields: what a config struct holds; drive Keras-style calls, JSON, defaults and range checks (op_config.c) ---- */
+
+typedef enum fvi_field_kind {
+    FVI_FIELD_INT,     /* int */
+    FVI_FIELD_PAIR,    /* int[2]; Keras: 3 or (3, 5) */
+    FVI_FIELD_FLOAT,   /* float */
+    FVI_FIELD_WITHOUT, /* bool that is true when Keras's flag is False: use_bias -> without_bias */
+    FVI_FIELD_WORD,    /* enum; one of .words */
+    FVI_FIELD_INITIALIZER, /* fv_initializer; Keras: "he_normal" or HeNormal() as {"class_name": "HeNormal"} */
+    FVI_FIELD_PADDING, /* fv_padding, then int[4] at .extra: "valid", "same", or ZeroPadding2D's forms */
+    FVI_FIELD_PADS,  /* int[4], then bool without at .extra: 1, (2, 3), ((1, 1), (2, 2)) */
+    FVI_FIELD_SHAPE, /* int[4]: (28, 28, 1); Keras's batch_shape with a leading None too */
+    FVI_FIELD_IGNORED /* a Keras key that has no meaning here; only its default (.words[0].word, or None) is accepted */
+} fvi_field_kind;
+
+typedef struct fvi_word {
+    const char *word;
+    int value;
+} fvi_word;
+
+typedef struct fvi_field {
+    const char *key; /* Keras's word; fields stand in the order of Keras's positional arguments */
+    fvi_field_kind kind;
+    size_t offset, extra; /* into the config struct */
+    bool required;
+    double
+        standard; /* what Keras has when the key is absent; written out in JSON when the struct holds 0 */
+    double least, most;    /* of each number, after the default is put in */
+    const fvi_word *words; /* ends with {NULL, 0} */
+} fvi_field;
+
+/* ---- nodes: one layer of one model ---- */
+
+#define FVI_MAX_WEIGHTS 4
+
+typedef struct fvi_weight {
+    const char
+        *name; /* Keras's: "kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance" */
+    fv_shape shape;
+    fv_initializer initializer;
+    double fan_in, fan_out;
+    bool is_state; /* not trainable: forward moves it in training, the optimizer never does */
+    size_t count,
+        offset; /* floats; offset into the model's weights (and, if trainable, weight gradients): set by the planner */
+} fvi_weight;
+
+/* What a node may need to know of its surroundings when it plans. */
+typedef struct fvi_setup {
+    const fvi_kernels *kernels;
+    int max_batch, threads;
+} fvi_setup;
+
+typedef struct fvi_node {
+    const fvi_op *op;
+    char *name; /* owned */
+    void *
+        config; /* owned copy, op->config_size bytes, pairs completed and defaults put in (fvi_op_config_complete) */
+    int *input; /* owned; ids of earlier nodes */
+    int n_inputs;
+    fv_shape
+        *x_shape; /* owned, n_inputs of them: shapes of one image, without N; set before infer */
+    /* Set by infer: */
+    fv_shape y_shape; /* of one image */
+    fvi_weight weight[FVI_MAX_WEIGHTS];
+    int n_weights;
+    void *geometry; /* owned (fvi_alloc), the op's own: window sizes and the like */
+    size_t
+        state_per_image;   /* bytes that forward leaves for backward, for each image of the batch */
+    size_t state_fixed;    /* and once for the batch, before those */
+    size_t scratch_floats; /* free to use in one call, for a batch of setup->max_batch */
+} fvi_node;
+
+/* ---- runs: one call of forward or backward ---- */
+
+typedef struct fvi_run {
+    const fvi_node *node;
+    const fvi_kernels *k;
+    fvi_threads *threads;
+    int n;         /* images in this batch, >= 0 */
+    bool training; /* batch statistics, dropout; state is written and will be read by backward */
+    bool
+        logits; /* leave the layer's last activation out, forwards and backwards: the loss works on what is before it */
+    uint64_t seed; /* with step and node_id: the random numbers of dropout */
+    uint32_t step;
+    int node_id;
+    const float *const *x; /* [n_inputs], each [n, x_shape...] */
+    float *y;              /* [n, y_shape...] */
+    float *const *w;  /* [n_weights]; only state weights may be written, and only in training */
+    float *dy;        /* backward may overwrite it: nobody reads it afterwards */
+    float *const *dx; /* [n_inputs]; add into each; skip NULL */
+    float *const *dw; /* [n_weights]; add into each; NULL for state weights */
+    void *
+        state; /* state_fixed + n * state_per_image bytes, 64-byte aligned; NULL when not training */
+    float *scratch;
+} fvi_run;
+
+/* ---- ops: one kind of layer ---- */
+
+struct fvi_op {
+    const char *name; /* Keras class name, also the saved name */
+    size_t config_size;
+    const fvi_field *fields;
+    size_t n_fields;
+    int min_inputs, max_inputs;
+    bool
+        is_view; /* y is x under another shape: the planner gives both the same memory; forward and backward are NULL */
+    fv_status (*infer)(
+        fvi_node *n,
+        const fvi_setup
+            *setup); /* check inputs; set shape, weights, state, scratch; all that can fail */
+    void (*forward)(const fvi_run *r); /* write r->y */
+    void (*backward)(
+        const fvi_run *r); /* add into r->dx and r->dw; forward ran before with training set */
+    /* The activation that r->logits leaves out; NULL: never any. */
+    fv_activation_kind (*head)(const fvi_node *n);
+};
+
+/* op_list.c: the only list of ops anywhere. */
+const fvi_op *fvi_op_find(const char *name);  /* NULL: none */
+const fvi_op *fvi_op_at(size_t i);            /* NULL past the end */
+const char *fvi_op_nearest(const char *name); /* the known name nearest to it, or NULL */
+
+/* op_config.c. All errors are FV_E_ARG (FV_E_FORMAT from a value) with a message such as
+   `strides 0: expected an integer of 1 or more`; the caller adds the layer. */
+
+/* Check a config given in C and complete it: defaults for zeros, second of a pair. config has op->config_size bytes. */
+fv_status fvi_op_config_complete(const fvi_op *op, void *config);
+/* Fill config (zeroed, op->config_size bytes) from a dict of Keras's keys, then complete it. "name", "trainable", "dtype" are skipped;
+   unknown keys are errors that name the nearest known one. *bad, if not NULL, points at the value at fault, for its line and column. */
+fv_status fvi_op_config_from_dict(const fvi_op *op, void *config, const fvi_value *dict,
+                                  const fvi_value **bad);
+/* The reverse: every field under Keras's key, defaults too, as Keras's get_config gives them. Without the name. */
+fv_status fvi_op_config_to_dict(const fvi_op *op, const void *config, fvi_value **dict);
+
+/* ---- shared by the ops ---- */
+
+/* activation.c: in place on y after, and on dy before, the linear part of a layer. rows * C floats. */
+void fvi_activate(const fvi_run *r, fv_activation_kind kind, float *y, size_t rows, int C);
+void fvi_activate_gradient(const fvi_run *r, fv_activation_kind kind, float *dy, const float *y,
+                           size_t rows, int C);
+extern const fvi_word fvi_activation_words[]; /* "linear", "relu", ... */
+
+/* op_config.c: call fn(r, i) for each image i of the batch, on r->threads. */
+void fvi_each_image(const fvi_run *r, void (*fn)(const fvi_run *r, int i));
+size_t fvi_image_floats(const fv_shape *shape); /* product of dims, known to fit */
+/* Declare a weight in infer; counts are checked. */
+fv_status fvi_node_weight(fvi_node *n, const char *name, fv_shape shape, fv_initializer initializer,
+                          double fan_in, double fan_out, bool is_state);
+/* FV_E_SHAPE unless input i of the node has that rank: "Conv2D needs images of rank 3 (H, W, C), found 128". */
+fv_status fvi_node_rank(const fvi_node *n, int i, int rank);
+
+#endif
