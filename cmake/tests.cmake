@@ -1,0 +1,34 @@
+# Every tests/test_*.c is a cmocka program and every tests/test_*.sh a script, each one test of ctest.
+# A test that cannot run here (no data, no tool) prints "skipped: why" and exits 77.
+pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+
+file(GLOB FOVEA_TEST_SOURCES CONFIGURE_DEPENDS tests/test_*.c)
+foreach(source ${FOVEA_TEST_SOURCES})
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(${name} ${source})
+  target_link_libraries(${name} PRIVATE fovea_objects PkgConfig::CMOCKA)
+  target_compile_definitions(${name} PRIVATE TEST_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY tests)
+  add_test(NAME ${name} COMMAND ${name})
+  file(STRINGS ${source} threads REGEX "threads" LIMIT_COUNT 1)
+  if(threads) # what the thread sanitizer runs
+    set_tests_properties(${name} PROPERTIES LABELS threads)
+  endif()
+  if(TARGET fovea_cli)
+    target_compile_definitions(${name} PRIVATE TEST_FOVEA="$<TARGET_FILE:fovea_cli>")
+  endif()
+endforeach()
+
+if(TARGET fovea_cli)
+  file(GLOB FOVEA_TEST_SCRIPTS CONFIGURE_DEPENDS tests/test_*.sh)
+  foreach(source ${FOVEA_TEST_SCRIPTS}) # arguments: the command fovea, the source folder
+    get_filename_component(name ${source} NAME_WE)
+    add_test(NAME ${name} COMMAND bash ${source} $<TARGET_FILE:fovea_cli> ${PROJECT_SOURCE_DIR})
+  endforeach()
+endif()
+
+get_property(tests DIRECTORY PROPERTY TESTS)
+if(tests)
+  set_tests_properties(${tests} PROPERTIES SKIP_RETURN_CODE 77)
+endif()
