@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+/* The one place files are opened: whole-file reads; write aside, then rename. */
+#include "base/base_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_LINKS 40 /* as many as Linux follows */
+#define FILE_TRIES 100
+#define FILE_CHUNK ((size_t)1 << 30) /* Linux moves at most 2 GiB at once */
+
+struct fvi_save {
+    char *path;      /* as the caller gave it, for messages */
+    char *target;    /* what path resolves to */
+    char *temporary; /* beside target */
+    int file;
+    bool failed;
+};
+
+/* "cannot VERB "PATH": reason"; of a long path the end, which has the name. */
+static fv_status file_fail_why(const char *verb, const char *path, const char *why)
+{
+    char safe[FVI_SAFE_TEXT];
+    size_t length = strlen(path), skip = length > 76 ? length - 76 : 0;
+    while (skip > 0 && ((unsigned char)path[skip] & 0xC0u) == 0x80u) {
+        skip++;
+    }
+    return fvi_fail(FV_E_IO, "cannot %s \"%s%s\": %s", verb, skip > 0 ? "..." : "",
+                    fvi_safe(safe, path + skip), why);
+}
+
+static fv_status file_fail(const char *verb, const char *path, int number)
+{
+    char why[128];
+    if (strerror_r(number, why, sizeof why) != 0) snprintf(why, sizeof why, "error %d", number);
+    return file_fail_why(verb, path, why);
+}
+
+static int file_open(const char *path, int flags, mode_t mode)
+{
+    int file;
+    do {
+        file = open(path, flags | O_CLOEXEC | O_NOCTTY, mode);
+    } while (file < 0 && errno == EINTR);
+    return file;
+}
+
+/* Up to size bytes; fewer only at the end of the file. -1: errno says why. */
+static ssize_t file_read_some(int file, unsigned char *bytes, size_t size)
+{
+    size_t done = 0;
+    while (done < size) {
+        size_t step = size - done < FILE_CHUNK ? size - done : FILE_CHUNK;
+        ssize_t got = read(file, bytes + done, step);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return -1;
+        if (got == 0) break;
+        done += (size_t)got;
+    }
+    return (ssize_t)done;
+}
+
+static fv_status file_too_long(const char *path, size_t limit)
+{
+    fvi_fail(FV_E_MEMORY, "longer than the limit of %zu bytes", limit);
+    char safe[FVI_SAFE_TEXT];
+    return fvi_fail_in(FV_E_MEMORY, "cannot read \"%s\"", fvi_safe(safe, path));
+}
+
+/* Read to the end. The stated size is only where to begin: files of the kernel say 0, and another
+   process may be writing. */
+static fv_status file_read_all(int file, unsigned char **bytes, size_t *size, const char *path,
+                               size_t stated, size_t limit)
+{
+    size_t room = stated + 1, done = 0;
+    unsigned char *data = fvi_alloc(room, 1, "the content of a file");
+    if (!data) return FV_E_MEMORY;
+    for (;;) {
+        ssize_t got = file_read_some(file, data + done, room - done);
+        if (got < 0) {
+            int number = errno;
+            fvi_free(data);
+            return file_fail("read", path, number);
+        }
+        done += (size_t)got;
+        if (done < room) break;
+        if (done > limit) {
+            fvi_free(data);
+            return file_too_long(path, limit);
+        }
+        size_t more = room < 4096 ? 4096 : room;
+        if (more > limit - done) more = limit - done + 1;
+        unsigned char *grown = fvi_grow(data, done, room + more, 1, "the content of a file");
+        if (!grown) {
+            fvi_free(data);
+            return FV_E_MEMORY;
+        }
+        data = grown;
+        room += more;
+    }
+    data[done] = '\0';
+    *bytes = data;
+    *size = done;
+    return FV_OK;
+}
+
+fv_status fvi_file_read(unsigned char **bytes, size_t *size, const char *path, size_t limit)
+{
+    *bytes = NULL;
+    *size = 0;
+    if (!path) return fvi_fail(FV_E_ARG, "the path of a file is NULL");
+    if (limit > PTRDIFF_MAX - 4096) limit = PTRDIFF_MAX - 4096;
+    /* Without O_NONBLOCK a FIFO would wait for a writer, perhaps for ever. */
+    int file = file_open(path, O_RDONLY | O_NONBLOCK, 0);
+    if (file < 0) return file_fail("open", path, errno);
+    struct stat about;
+    fv_status status;
+    if (fstat(file, &about) != 0) {
+        status = file_fail("open", path, errno);
+    } else if (S_ISDIR(about.st_mode)) {
+        status = file_fail("read", path, EISDIR);
+    } else if (!S_ISREG(about.st_mode)) {
+        status = file_fail_why("read", path, "not a regular file");
+    } else if (about.st_size < 0 || (uintmax_t)about.st_size > limit) {
+        status = file_too_long(path, limit);
+    } else {
+        status = file_read_all(file, bytes, size, path, (size_t)about.st_size, limit);
+    }
+    close(file); /* nothing was written, so there is nothing that closing could lose */
+    return status;
+}
+
+bool fvi_file_exists(const char *path)
+{
+    struct stat about;
+    return path && lstat(path, &about) == 0;
+}
+
+bool fvi_file_is_folder(const char *path)
+{
+    struct stat about;
+    return path && stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+}
+
+/* Bytes of the folder part of a path, its slash included; 0 for none. */
+static size_t file_folder_size(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
+/* name, put into the folder of beside. */
+static char *file_beside(const char *beside, const char *name)
+{
+    size_t folder = file_folder_size(beside), length = strlen(name);
+    char *path = fvi_alloc(folder + length + 1, 1, "a path");
+    if (!path) return NULL;
+    memcpy(path, beside, folder);
+    memcpy(path + folder, name, length);
+    return path;
+}
+
+/* The text of a link, as a path from where we are; *out is NULL when path is no link. */
+static fv_status file_follow(char **out, const char *path)
+{
+    char text[4096];
+    ssize_t length = readlink(path, text, sizeof text - 1);
+    *out = NULL;
+    if (length < 0) return FV_OK; /* no link, or nothing there: opening it will say */
+    text[length] = '\0';
+    *out = text[0] == '/' ? fvi_strdup(text) : file_beside(path, text);
+    return *out ? FV_OK : FV_E_MEMORY;
+}
+
+/* What a path means when it is a symbolic link, even to a file that is not there yet. */
+static fv_status file_resolve(char **out, const char *path)
+{
+    char *now = fvi_strdup(path), *next;
+    if (!now) return FV_E_MEMORY;
+    for (int links = 0; links <= FILE_LINKS; links++) {
+        fv_status status = file_follow(&next, now);
+        if (status != FV_OK || !next) {
+            if (status == FV_OK) {
+                *out = now;
+            } else {
+                fvi_free(now);
+            }
+            return status;
+        }
+        fvi_free(now);
+        now = next;
+    }
+    fvi_free(now);
+    return file_fail("write", path, ELOOP);
+}
+
+/* May this name be replaced? *mode becomes the permissions that the new file must have, or -1 for
+   the usual ones. */
+static fv_status file_check_target(const char *path, const char *target, int *mode)
+{
+    struct stat about;
+    *mode = -1;
+    size_t folder = file_folder_size(target);
+    if (target[folder] == '\0') {
+        return file_fail("write", path, *path == '\0' ? ENOENT : EISDIR);
+    }
+    if (lstat(target, &about) != 0) {
+        return errno == ENOENT ? FV_OK : file_fail("write", path, errno);
+    }
+    if (S_ISDIR(about.st_mode)) return file_fail("write", path, EISDIR);
+    if (!S_ISREG(about.st_mode)) return file_fail_why("write", path, "not a regular file");
+    /* A rename needs no leave of the file itself, but a file made read-only is meant to stay. */
+    if (access(target, W_OK) != 0) return file_fail("write", path, errno);
+    *mode = (int)(about.st_mode & 0777u);
+    return FV_OK;
+}
+
+/* Make a new file in the target's folder; its name is short, as the target's may be at the limit. */
+static fv_status file_open_aside(fvi_save *save, int mode)
+{
+    static atomic_uint file_number;
+    for (int attempt = 0; attempt < FILE_TRIES; attempt++) {
+        char name[64];
+        snprintf(name, sizeof name, ".fovea-%ld-%u.tmp", (long)getpid(),
+                 atomic_fetch_add(&file_number, 1));
+        save->temporary = file_beside(save->target, name);
+        if (!save->temporary) return FV_E_MEMORY;
+        save->file =
+            file_open(save->temporary, O_WRONLY | O_CREAT | O_EXCL, mode < 0 ? 0666 : (mode_t)mode);
+        if (save->file >= 0) break;
+        int number = errno;
+        fvi_free(save->temporary);
+        save->temporary = NULL;
+        if (number != EEXIST) return file_fail("write", save->path, number);
+    }
+    if (save->file < 0) return file_fail("write", save->path, EEXIST);
+    if (mode >= 0 && fchmod(save->file, (mode_t)mode) != 0) {
+        return file_fail("write", save->path, errno);
+    }
+    return FV_OK;
+}
+
+fv_status fvi_save_begin(fvi_save **save, const char *path)
+{
+    *save = NULL;
+    if (!path) return fvi_fail(FV_E_ARG, "the path of a file is NULL");
+    fvi_save *made = fvi_alloc(1, sizeof *made, "saving a file");
+    if (!made) return FV_E_MEMORY;
+    made->file = -1;
+    made->path = fvi_strdup(path);
+    int mode;
+    fv_status status = made->path ? file_resolve(&made->target, path) : FV_E_MEMORY;
+    if (status == FV_OK) status = file_check_target(path, made->target, &mode);
+    if (status == FV_OK) status = file_open_aside(made, mode);
+    if (status != FV_OK) {
+        fvi_save_abort(made);
+        return status;
+    }
+    *save = made;
+    return FV_OK;
+}
+
+fv_status fvi_save_write(fvi_save *save, const void *bytes, size_t size)
+{
+    const unsigned char *from = bytes;
+    if (!save) return fvi_fail(FV_E_STATE, "writing to a file that was not begun");
+    if (save->failed) return file_fail_why("write", save->path, "an earlier part failed");
+    while (size > 0) {
+        ssize_t put = write(save->file, from, size < FILE_CHUNK ? size : FILE_CHUNK);
+        if (put < 0 && errno == EINTR) continue;
+        if (put <= 0) {
+            save->failed = true;
+            return file_fail("write", save->path, put < 0 ? errno : EIO);
+        }
+        from += put;
+        size -= (size_t)put;
+    }
+    return FV_OK;
+}
+
+/* fsync, again after a signal; some file systems have nothing to flush and say EINVAL. */
+static bool file_sync(int file)
+{
+    int result;
+    do {
+        result = fsync(file);
+    } while (result != 0 && errno == EINTR);
+    return result == 0 || errno == EINVAL || errno == ENOTSUP;
+}
+
+/* After a rename: until its folder is on the disk, a power loss may bring the old file back. */
+static fv_status file_sync_folder(const fvi_save *save)
+{
+    char *folder = file_beside(save->target, ".");
+    if (!folder) return FV_E_MEMORY;
+    int file = file_open(folder, O_RDONLY | O_DIRECTORY, 0);
+    fvi_free(folder);
+    /* A folder that may be written but not read cannot be flushed; that is no failure of ours. */
+    if (file < 0) return errno == EACCES ? FV_OK : file_fail("flush", save->path, errno);
+    fv_status status = file_sync(file) ? FV_OK : file_fail("flush", save->path, errno);
+    close(file);
+    return status;
+}
+
+static fv_status file_finish(fvi_save *save)
+{
+    if (save->failed) return file_fail_why("write", save->path, "an earlier part failed");
+    if (!file_sync(save->file)) return file_fail("flush", save->path, errno);
+    int file = save->file;
+    save->file = -1; /* closed whatever close says; after EINTR too, and the bytes are flushed */
+    if (close(file) != 0 && errno != EINTR) return file_fail("close", save->path, errno);
+    if (rename(save->temporary, save->target) != 0) {
+        return file_fail("replace", save->path, errno);
+    }
+    fvi_free(save->temporary);
+    save->temporary = NULL;
+    return file_sync_folder(save);
+}
+
+fv_status fvi_save_commit(fvi_save *save)
+{
+    if (!save) return fvi_fail(FV_E_STATE, "finishing a file that was not begun");
+    fv_status status = file_finish(save);
+    fvi_save_abort(save); /* of what is left: nothing, unless it failed */
+    return status;
+}
+
+void fvi_save_abort(fvi_save *save)
+{
+    if (!save) return;
+    if (save->file >= 0) close(save->file);
+    if (save->temporary) unlink(save->temporary);
+    fvi_free(save->temporary);
+    fvi_free(save->target);
+    fvi_free(save->path);
+    fvi_free(save);
+}
+
+fv_status fvi_file_write(const char *path, const void *bytes, size_t size)
+{
+    fvi_save *save;
+    FVI_TRY(fvi_save_begin(&save, path));
+    fv_status status = fvi_save_write(save, bytes, size);
+    if (status != FV_OK) {
+        fvi_save_abort(save);
+        return status;
+    }
+    return fvi_save_commit(save);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* Checked, zeroed, 64-byte aligned allocation; the hook that makes it fail; the limit for plans. */
+#include "base/base_internal.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define MEMORY_ALIGN 64
+
+/* The test hook and its counters; atomic because any thread may allocate. */
+static atomic_long memory_fail_in;
+static atomic_long memory_count;
+static atomic_long memory_live;
+
+/* True when the hook says that this allocation is the one to fail. */
+static bool memory_hook(void)
+{
+    long left = atomic_load(&memory_fail_in);
+    while (left > 0) {
+        if (atomic_compare_exchange_weak(&memory_fail_in, &left, left - 1)) return left == 1;
+    }
+    return false;
+}
+
+static void memory_fail(size_t bytes, const char *what)
+{
+    /* Tenths by hand: printf would follow the locale's decimal point. */
+    static const char *const unit[] = {"KB", "MB", "GB", "TB", "PB", "EB"};
+    if (bytes < 1000) {
+        fvi_fail(FV_E_MEMORY, "out of memory: %zu bytes for %s", bytes, what);
+        return;
+    }
+    size_t tenths = bytes / 100, i = 0;
+    for (; tenths >= 10000; i++) {
+        tenths /= 1000;
+    }
+    fvi_fail(FV_E_MEMORY, "out of memory: %zu.%zu %s for %s", tenths / 10, tenths % 10, unit[i],
+             what);
+}
+
+void *fvi_alloc(size_t count, size_t size, const char *what)
+{
+    size_t bytes, padded;
+    if (!fvi_mul(&bytes, count, size) || !fvi_sum(&padded, bytes, MEMORY_ALIGN - 1) ||
+        bytes > PTRDIFF_MAX - MEMORY_ALIGN) {
+        fvi_fail(FV_E_MEMORY, "out of memory: %zu x %zu bytes for %s", count, size, what);
+        return NULL;
+    }
+    padded -= padded % MEMORY_ALIGN;
+    if (padded == 0) padded = MEMORY_ALIGN;
+    atomic_fetch_add(&memory_count, 1);
+    void *memory = memory_hook() ? NULL : aligned_alloc(MEMORY_ALIGN, padded);
+    if (!memory) {
+        memory_fail(bytes, what);
+        return NULL;
+    }
+    atomic_fetch_add(&memory_live, 1);
+    return memset(memory, 0, padded);
+}
+
+void *fvi_copy(const void *bytes, size_t size, const char *what)
+{
+    void *copy = fvi_alloc(size, 1, what);
+    if (copy && bytes && size > 0) memcpy(copy, bytes, size);
+    return copy;
+}
+
+char *fvi_strdup(const char *text)
+{
+    return text ? fvi_copy(text, strlen(text) + 1, "a text") : NULL;
+}
+
+void *fvi_grow(void *old, size_t old_count, size_t new_count, size_t size, const char *what)
+{
+    void *grown = fvi_alloc(new_count, size, what);
+    if (!grown) return NULL;
+    /* The product fits: it did for the old block, or does for the new one. */
+    size_t kept = (old_count < new_count ? old_count : new_count) * size;
+    if (old && kept > 0) memcpy(grown, old, kept);
+    fvi_free(old);
+    return grown;
+}
+
+void fvi_free(void *memory)
+{
+    if (!memory) return;
+    atomic_fetch_sub(&memory_live, 1);
+    free(memory);
+}
+
+void fv_free(void *memory)
+{
+    fvi_free(memory);
+}
+
+/* The number in a small file of the kernel; SIZE_MAX for "max", or when there is no such file. */
+static size_t memory_number_in(const char *path)
+{
+    unsigned char *bytes;
+    size_t size, found = SIZE_MAX;
+    int64_t number;
+    if (fvi_file_read(&bytes, &size, path, 4096) != FV_OK) return SIZE_MAX;
+    while (size > 0 && bytes[size - 1] == '\n') {
+        size--;
+    }
+    if (fvi_parse_int64(&number, (const char *)bytes, size) && number > 0 &&
+        (uint64_t)number < SIZE_MAX) {
+        found = (size_t)number;
+    }
+    fvi_free(bytes);
+    return found;
+}
+
+size_t fvi_memory_limit(void)
+{
+    size_t limit = SIZE_MAX;
+#if defined(_SC_PHYS_PAGES)
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    size_t ram;
+    if (pages > 0 && page > 0 && fvi_mul(&ram, (size_t)pages, (size_t)page)) limit = ram / 5 * 4;
+#endif
+    struct rlimit space;
+    if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY &&
+        space.rlim_cur < limit) {
+        limit = (size_t)space.rlim_cur;
+    }
+    /* cgroup version 2, then version 1 (which says a number near 2^63 for "no limit"). */
+    static const char *const file[] = {"/sys/fs/cgroup/memory.max",
+                                       "/sys/fs/cgroup/memory/memory.limit_in_bytes"};
+    for (size_t i = 0; i < FVI_COUNT(file); i++) {
+        size_t group = memory_number_in(file[i]);
+        if (group < limit) limit = group;
+    }
+    return limit;
+}
+
+void fvi_alloc_fail_at(long k)
+{
+    atomic_store(&memory_fail_in, k > 0 ? k : 0);
+}
+
+long fvi_alloc_count(void)
+{
+    return atomic_load(&memory_count);
+}
+
+long fvi_alloc_live(void)
+{
+    return atomic_load(&memory_live);
+}
