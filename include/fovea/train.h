@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* Training: losses, optimizers, fit, evaluate, history. */
+#ifndef FOVEA_TRAIN_H
+#define FOVEA_TRAIN_H
+
+#include "fovea/data.h"
+#include "fovea/model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Losses are means over the batch. From logits when the model's last activation is sigmoid or softmax, else from probabilities
+    clipped to [1e-7, 1 - 1e-7], as Keras does. */
+typedef enum fv_loss {
+    FV_LOSS_AUTO =
+        0, /* one sigmoid output: binary; else categorical, sparse if labels are numbers */
+    FV_BINARY_CROSSENTROPY,            /* -(t log y + (1-t) log(1-y)), mean over outputs */
+    FV_CATEGORICAL_CROSSENTROPY,       /* -sum t log y; t one-hot (or any distribution) */
+    FV_SPARSE_CATEGORICAL_CROSSENTROPY /* the same from class numbers */
+} fv_loss;
+
+typedef enum fv_optimizer_kind {
+    FV_ADAM = 0, /* Kingma, Ba 2015, in Keras's form: epsilon outside the bias correction */
+    FV_SGD       /* with momentum and Nesterov as Keras has them */
+} fv_optimizer_kind;
+
+/** Zeros are Keras's defaults. */
+typedef struct fv_optimizer_config {
+    fv_optimizer_kind kind;
+    float learning_rate;           /* 0: Adam 0.001, SGD 0.01 */
+    float momentum;                /* SGD */
+    bool nesterov;                 /* SGD */
+    float beta_1, beta_2, epsilon; /* Adam; 0: 0.9, 0.999, 1e-7 */
+} fv_optimizer_config;
+
+/** One row of the history. Accuracies are shares, 0 .. 1; val_ ones are NaN without a validation set. */
+typedef struct fv_epoch {
+    int epoch; /* from 1 */
+    double loss, accuracy, val_loss, val_accuracy;
+    double seconds, images_per_second; /* of the training pass alone */
+} fv_epoch;
+
+/** Set to zero before use; freed with fv_history_free. */
+typedef struct fv_history {
+    fv_epoch *epochs;
+    int count;
+} fv_history;
+
+/** What a callback is told after each batch, and once at the end of each epoch (then finished is set). */
+typedef struct fv_progress {
+    int epoch, epochs, step, steps; /* from 1 */
+    int images, images_in_epoch;    /* done of */
+    double loss, accuracy;          /* mean of the epoch so far */
+    double elapsed_s;               /* of this epoch */
+    double images_per_second;
+    const fv_epoch *finished;
+} fv_progress;
+
+/** Return false to stop after this batch: fv_fit then returns FV_E_CANCELLED, with a model that can be used and saved. */
+typedef bool (*fv_progress_fn)(const fv_progress *progress, void *user);
+
+/** All zero is the default. */
+typedef struct fv_fit_config {
+    int epochs;     /* 0: 1 */
+    int batch_size; /* 0: the smaller of 32 and what the model was built for */
+    fv_loss loss;
+    fv_optimizer_config optimizer;
+    bool without_shuffle;
+    uint64_t seed; /* of the shuffles */
+    fv_progress_fn progress;
+    void *user;
+} fv_fit_config;
+
+/**
+ * Train. Shuffles anew each epoch, a pure function of (seed, epoch); the last batch may be smaller. The same seed gives the same
+ * weights to the bit, whatever the number of threads. Sets the model's class names from train when it has none.
+ *
+ *   history  out, may be NULL: a row an epoch is appended, so training may go on in a further call
+ *   train    pictures of the model's input shape; valid: the same, or NULL
+ *
+ * Errors: ARG; STATE the model is not built, or built without training; SHAPE the pictures do not fit the model; FORMAT a label
+ *         that the model has no output for (names the sample); NUMERIC a loss, gradient or weight is not finite (names step,
+ *         layer and tensor); CANCELLED; MEMORY.
+ */
+FV_API fv_status fv_fit(fv_model *model, fv_history *history, const fv_dataset *train,
+                        const fv_dataset *valid, const fv_fit_config *config);
+
+typedef struct fv_evaluation {
+    int n, classes;
+    double loss, accuracy;
+    int *
+        confusion; /* [classes, classes]: row the true class, column the guess; one sigmoid output counts as two classes */
+} fv_evaluation;
+
+/** Loss, accuracy and confusion over a data set. loss: FV_LOSS_AUTO as in fv_fit. Freed with fv_evaluation_free. An empty set gives NaN. */
+FV_API fv_status fv_evaluate(fv_model *model, fv_evaluation *evaluation, const fv_dataset *dataset,
+                             fv_loss loss);
+FV_API void fv_evaluation_free(fv_evaluation *evaluation);
+
+FV_API void fv_history_free(fv_history *history);
+/** CSV: epoch,loss,accuracy,val_loss,val_accuracy,seconds,images_per_second; written aside and renamed. Missing values are empty. */
+FV_API fv_status fv_history_save_csv(const fv_history *history, const char *path);
+
+/** Names as the command line has them: "adam", "sgd", ...; false: no such name, and then *nearest is set or NULL. */
+FV_API bool fv_optimizer_find(const char *name, fv_optimizer_config *config, const char **nearest);
+FV_API const char *fv_optimizer_name(int i); /* NULL past the end */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
