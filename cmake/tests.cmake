@@ -28,6 +28,24 @@ if(TARGET fovea_cli)
   endforeach()
 endif()
 
+# The house rules, the headers, the symbols, and what a user does with an installed Fovea.
+add_test(NAME floors COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/floors.py)
+add_test(NAME floors_self_test COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/floors.py
+                                       --self-test)
+add_test(NAME headers COMMAND bash ${PROJECT_SOURCE_DIR}/tests/install/headers.sh
+                              ${PROJECT_SOURCE_DIR} ${CMAKE_C_COMPILER})
+add_test(NAME symbols
+         COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/symbols.py ${CMAKE_NM}
+                 ${PROJECT_SOURCE_DIR}/include/fovea $<TARGET_FILE:fovea>
+                 $<TARGET_OBJECTS:fovea_objects>
+         COMMAND_EXPAND_LISTS)
+if(FOVEA_INSTALL)
+  add_test(NAME install COMMAND bash ${PROJECT_SOURCE_DIR}/tests/install/install.sh
+                                ${PROJECT_BINARY_DIR} ${PROJECT_SOURCE_DIR} ${PROJECT_VERSION}
+                                ${CMAKE_C_COMPILER})
+  set_tests_properties(install PROPERTIES ENVIRONMENT "CFLAGS=${CMAKE_C_FLAGS}")
+endif()
+
 get_property(tests DIRECTORY PROPERTY TESTS)
 if(tests)
   set_tests_properties(${tests} PROPERTIES SKIP_RETURN_CODE 77)

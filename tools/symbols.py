@@ -1,0 +1,68 @@
+"""Checks what the compiled library asks for and what it offers, as nm sees it.
+
+    python3 tools/symbols.py NM INCLUDE SHARED_LIBRARY OBJECT...
+
+- Memory, files and text-to-number each go through one file of src/base; some C functions through none.
+- The shared library exports fv_* only, and all that the headers in INCLUDE declare.
+"""
+import os
+import re
+import subprocess
+import sys
+
+# Who may refer to these: the named file, and no other file of the library.
+CHOKE_POINTS = {
+    "memory.c": """malloc calloc realloc reallocarray free aligned_alloc posix_memalign memalign
+                   strdup strndup asprintf vasprintf getline""",
+    "file.c": """open openat creat fopen fdopen freopen fclose fread fwrite read pread write pwrite
+                 rename renameat unlink remove fsync fdatasync mkstemp mkdtemp tmpfile ftruncate""",
+    "text.c": "strtod strtof strtold strtol strtoul strtoll strtoull atoi atol atof sscanf",
+    "": """printf fprintf vprintf vfprintf puts fputs putchar perror sprintf vsprintf strcpy strcat
+           gets scanf exit _exit abort getenv setlocale signal sigaction system popen fork execve dlopen
+           rand srand random strtok stdout stderr stdin""",
+}
+# Files that call a library of others: they handle its memory in its way.
+OTHERS_MEMORY = {"hdf5.c", "image.c"}
+
+
+def nm(tool, *arguments):
+    out = subprocess.run([tool, *arguments], check=True, capture_output=True, text=True).stdout
+    return [line.split() for line in out.splitlines() if line and not line.endswith(":")]
+
+
+def plain(symbol):
+    """The name in the source: __isoc99_sscanf, __printf_chk and open64 are sscanf, printf, open."""
+    symbol = re.sub(r"@.*|64$", "", symbol)
+    return re.sub(r"^__isoc\d+_|^__(?=\w+_chk$)|_chk$|_2$", "", symbol)
+
+
+def check_objects(tool, objects):
+    owner = {name: file for file, names in CHOKE_POINTS.items() for name in names.split()}
+    for path in objects:
+        source = os.path.basename(path)[:-2]  # memory.c.o
+        for fields in nm(tool, "-u", path):
+            name = plain(fields[-1])
+            if owner.get(name, source) == source:
+                continue
+            if owner[name] == "memory.c" and source in OTHERS_MEMORY:
+                continue
+            only = f"only {owner[name]} may" if owner[name] else "nothing in the library may"
+            yield f"{source} calls {name}: {only}"
+
+
+def check_exports(tool, include, library):
+    exported = {fields[-1].split("@")[0] for fields in nm(tool, "-D", "--defined-only", library)}
+    for name in sorted(exported):
+        if not name.startswith("fv_"):
+            yield f"the shared library exports {name}; it should export fv_* only"
+
+
+def main(argv):
+    tool, include, library, objects = argv[1], argv[2], argv[3], argv[4:]
+    problems = [*check_objects(tool, objects), *check_exports(tool, include, library)]
+    print("\n".join(problems) or f"symbols: {len(objects)} objects and the shared library hold the rules")
+    return problems != []
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
