@@ -220,7 +220,7 @@ static fv_status file_check_target(const char *path, const char *target, int *mo
     return FV_OK;
 }
 
-/* Make a new file in the target's folder; its name is short, as the target's may be at the limit. */
+/* Make a new file in the target's folder; its name is short, the target's may be at the limit. */
 static fv_status file_open_aside(fvi_save *save, int mode)
 {
     static atomic_uint file_number;
