@@ -13,7 +13,7 @@ failed=0
 for header in include/fovea/*.h; do
     for language in "${languages[@]}"; do
         read -ra options <<<"-x $language -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror"
-        if ! "$cc" "${options[@]}" -Iinclude -fsyntax-only "$header"; then
+        if ! "$cc" "${options[@]}" -Iinclude -fsyntax-only - <<<"#include \"${header#include/}\""; then
             echo "$header does not compile alone as $language"
             failed=1
         fi
