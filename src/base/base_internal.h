@@ -63,7 +63,11 @@ const char *fvi_shape_text(char out[FVI_SHAPE_TEXT], const fv_shape *shape);
 typedef struct fvi_window {
     int out, before, after; /* output size; padding before and after, in pixels */
 } fvi_window;
-typedef enum fvi_window_mode { FVI_WINDOW_VALID, FVI_WINDOW_SAME, FVI_WINDOW_EXPLICIT } fvi_window_mode;
+typedef enum fvi_window_mode {
+    FVI_WINDOW_VALID,
+    FVI_WINDOW_SAME,
+    FVI_WINDOW_EXPLICIT
+} fvi_window_mode;
 /* size n, kernel k, stride s, dilation d, all >= 1. SAME: out = ceil(n/s), total = max((out-1)*s + (k-1)*d + 1 - n, 0),
    before = total/2 (TensorFlow's rule, the odd pixel after). EXPLICIT: window->before and ->after are read, >= 0. VALID: none.
    FV_E_SHAPE when a size is < 1, the dilated kernel exceeds the padded input, or a sum leaves int. The message has numbers but
@@ -78,11 +82,14 @@ typedef struct fvi_text {
     fv_status status; /* sticky: after a failure the rest do nothing */
 } fvi_text;
 
-void fvi_text_add(fvi_text *text, const char *format, ...) FVI_PRINTF(2, 3); /* no %f %g %e: use add_double */
+void fvi_text_add(fvi_text *text, const char *format, ...)
+    FVI_PRINTF(2, 3); /* no %f %g %e: use add_double */
 void fvi_text_add_bytes(fvi_text *text, const char *bytes, size_t size);
-void fvi_text_add_double(fvi_text *text, double value); /* shortest that reads back the same; "nan", "inf" */
+void fvi_text_add_double(fvi_text *text,
+                         double value); /* shortest that reads back the same; "nan", "inf" */
 void fvi_text_add_fixed(fvi_text *text, double value, int decimals);
-void fvi_text_add_json_string(fvi_text *text, const char *utf8); /* quoted and escaped; bad UTF-8 becomes U+FFFD */
+void fvi_text_add_json_string(fvi_text *text,
+                              const char *utf8); /* quoted and escaped; bad UTF-8 becomes U+FFFD */
 void fvi_text_free(fvi_text *text);
 /* Exactly one number in bytes[0..size): decimal, optional sign, point and exponent. false: anything else ("", "3abc",
    "0x10", "nan", out of range). */
@@ -131,25 +138,30 @@ fvi_value *fvi_value_dict(void);
    FV_E_FORMAT. */
 fv_status fvi_value_push(fvi_value *list, fvi_value *item);
 fv_status fvi_value_set(fvi_value *dict, const char *key, fvi_value *item);
-const fvi_value *fvi_value_get(const fvi_value *dict, const char *key); /* NULL when absent or dict is none */
-const char *fvi_value_get_string(const fvi_value *dict, const char *key); /* NULL when absent or no string */
-void fvi_value_free(fvi_value *value); /* NULL allowed */
+const fvi_value *fvi_value_get(const fvi_value *dict,
+                               const char *key); /* NULL when absent or dict is none */
+const char *fvi_value_get_string(const fvi_value *dict,
+                                 const char *key); /* NULL when absent or no string */
+void fvi_value_free(fvi_value *value);             /* NULL allowed */
 
 /* ---- file.c: the one place files are opened ---- */
 
 /* A whole regular file into *bytes (fvi_alloc, a NUL after the last byte that *size does not count). FV_E_IO: missing, a folder,
    unreadable, not a regular file; FV_E_MEMORY: longer than limit. The message names the path. */
 fv_status fvi_file_read(unsigned char **bytes, size_t *size, const char *path, size_t limit);
-bool fvi_file_exists(const char *path);    /* anything by that name, a folder too */
+bool fvi_file_exists(const char *path); /* anything by that name, a folder too */
 bool fvi_file_is_folder(const char *path);
 
 /* Write aside, then rename: begin, write ..., commit or abort. Until commit the old file stands; after a failure nothing is left. */
 typedef struct fvi_save fvi_save;
 fv_status fvi_save_begin(fvi_save **save, const char *path);
 fv_status fvi_save_write(fvi_save *save, const void *bytes, size_t size);
-fv_status fvi_save_commit(fvi_save *save); /* flush, fsync, close, rename, fsync the folder; frees save whatever happens */
-void fvi_save_abort(fvi_save *save);       /* removes the temporary, frees; NULL allowed */
-fv_status fvi_file_write(const char *path, const void *bytes, size_t size); /* begin, write, commit */
+fv_status fvi_save_commit(
+    fvi_save
+        *save); /* flush, fsync, close, rename, fsync the folder; frees save whatever happens */
+void fvi_save_abort(fvi_save *save); /* removes the temporary, frees; NULL allowed */
+fv_status fvi_file_write(const char *path, const void *bytes,
+                         size_t size); /* begin, write, commit */
 
 /* ---- rng.c: counter-based (Philox 4x32-10): a number is a pure function of (seed, purpose, stream, index) ---- */
 
@@ -162,12 +174,17 @@ typedef enum fvi_purpose {
     FVI_RNG_TEST = 99
 } fvi_purpose;
 
-void fvi_philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2]); /* Salmon et al. 2011 */
+void fvi_philox(uint32_t out[4], const uint32_t counter[4],
+                const uint32_t key[2]); /* Salmon et al. 2011 */
 /* Four words at position index of a stream. */
-void fvi_rng_words(uint32_t out[4], uint64_t seed, fvi_purpose purpose, uint32_t stream, uint64_t index);
-double fvi_rng_uniform(uint64_t seed, fvi_purpose purpose, uint32_t stream, uint64_t index); /* [0,1), 53 bits */
-double fvi_rng_normal(uint64_t seed, fvi_purpose purpose, uint32_t stream, uint64_t index);  /* Box-Muller */
-int fvi_rng_int(uint64_t seed, fvi_purpose purpose, uint32_t stream, uint64_t index, int below); /* [0,below), unbiased */
+void fvi_rng_words(uint32_t out[4], uint64_t seed, fvi_purpose purpose, uint32_t stream,
+                   uint64_t index);
+double fvi_rng_uniform(uint64_t seed, fvi_purpose purpose, uint32_t stream,
+                       uint64_t index); /* [0,1), 53 bits */
+double fvi_rng_normal(uint64_t seed, fvi_purpose purpose, uint32_t stream,
+                      uint64_t index); /* Box-Muller */
+int fvi_rng_int(uint64_t seed, fvi_purpose purpose, uint32_t stream, uint64_t index,
+                int below); /* [0,below), unbiased */
 /* Fisher-Yates: p holds 0..n-1 in an order that is a pure function of the arguments. */
 void fvi_rng_permutation(int *p, int n, uint64_t seed, fvi_purpose purpose, uint32_t stream);
 
@@ -181,6 +198,7 @@ int fvi_threads_count(const fvi_threads *threads); /* 1 for NULL */
 int fvi_threads_available(void);                   /* processors this process may run on, >= 1 */
 /* Call fn(context, task) once for each task in [0, tasks), in any order, on any thread; returns when all are done, and then all
    their writes are visible. Who runs a task cannot matter: tasks are fixed by geometry, never by the number of threads. */
-void fvi_parallel_for(fvi_threads *threads, size_t tasks, void (*fn)(void *context, size_t task), void *context);
+void fvi_parallel_for(fvi_threads *threads, size_t tasks, void (*fn)(void *context, size_t task),
+                      void *context);
 
 #endif
