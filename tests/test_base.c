@@ -481,14 +481,14 @@ static void test_locale(void **state)
 {
     (void)state;
     static const char *const name[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "fr_FR.utf8",
-                                       "de_DE",       "es_ES.utf8", "ru_RU.utf8",  "pt_BR.utf8"};
+                                       "de_DE",       "es_ES.utf8", "ru_RU.utf8",  "ps_AF.utf8"};
     bool comma = false;
     for (size_t i = 0; i < FVI_COUNT(name) && !comma; i++) {
-        comma = setlocale(LC_ALL, name[i]) && strcmp(localeconv()->decimal_point, ",") == 0;
+        comma = setlocale(LC_ALL, name[i]) && strcmp(localeconv()->decimal_point, ".") != 0;
     }
     if (!comma) {
         setlocale(LC_ALL, "C");
-        print_message("skipped: no locale with a decimal comma is installed\n");
+        print_message("skipped: no locale whose decimal point is another is installed\n");
         skip();
     }
     double value = 0;

@@ -229,6 +229,15 @@ static void test_file_refused(void **state)
     memcpy(path + 560, "/the_name.h5", 13);
     assert_int_equal(fvi_file_read(&bytes, &size, path, 100), FV_E_IO);
     assert_non_null(strstr(fv_error(), "the_name.h5")); /* of a long path the end is shown */
+    for (int i = 0; i < 4; i++) {                       /* and no half of a character */
+        memset(path, 'a', sizeof path);
+        for (int at = 400 + i; at < 560; at += 4) {
+            memcpy(path + at, "\xF0\x9F\x98\x80", 4);
+        }
+        memcpy(path + 560 + i, ".h5", 4);
+        assert_int_equal(fvi_file_read(&bytes, &size, path, 100), FV_E_IO);
+        assert_null(strstr(fv_error(), "\\x"));
+    }
 }
 
 static void test_save_atomic(void **state)

@@ -155,6 +155,8 @@ void fvi_value_free(fvi_value *value);             /* NULL allowed */
 /* A whole regular file into *bytes (fvi_alloc, a NUL after the last byte that *size does not count). FV_E_IO: missing, a folder,
    unreadable, not a regular file; FV_E_MEMORY: longer than limit. The message names the path. */
 fv_status fvi_file_read(unsigned char **bytes, size_t *size, const char *path, size_t limit);
+/* The first bytes of a file, at most room, without using memory; how many, 0 also when there is no such file. */
+size_t fvi_file_peek(void *bytes, size_t room, const char *path);
 bool fvi_file_exists(const char *path); /* anything by that name, a folder too */
 bool fvi_file_is_folder(const char *path);
 

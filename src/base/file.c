@@ -135,6 +135,17 @@ fv_status fvi_file_read(unsigned char **bytes, size_t *size, const char *path, s
     return status;
 }
 
+size_t fvi_file_peek(void *bytes, size_t room, const char *path)
+{
+    struct stat about;
+    int file = path ? file_open(path, O_RDONLY | O_NONBLOCK, 0) : -1;
+    if (file < 0) return 0;
+    ssize_t got = 0;
+    if (fstat(file, &about) == 0 && S_ISREG(about.st_mode)) got = file_read_some(file, bytes, room);
+    close(file);
+    return got > 0 ? (size_t)got : 0;
+}
+
 bool fvi_file_exists(const char *path)
 {
     struct stat about;

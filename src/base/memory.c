@@ -100,19 +100,39 @@ void fv_free(void *memory)
 /* The number in a small file of the kernel; SIZE_MAX for "max", or when there is no such file. */
 static size_t memory_number_in(const char *path)
 {
-    unsigned char *bytes;
-    size_t size, found = SIZE_MAX;
+    char bytes[32];
     int64_t number;
-    if (fvi_file_read(&bytes, &size, path, 4096) != FV_OK) return SIZE_MAX;
-    while (size > 0 && bytes[size - 1] == '\n') {
-        size--;
+    size_t size = fvi_file_peek(bytes, sizeof bytes, path);
+    if (size > 0 && bytes[size - 1] == '\n') size--;
+    if (!fvi_parse_int64(&number, bytes, size) || number <= 0) return SIZE_MAX;
+    return (uint64_t)number < SIZE_MAX ? (size_t)number : SIZE_MAX;
+}
+
+/* The smallest limit of our group and those around it. controllers is "" for version 2 of cgroups,
+   "memory" for version 1: the middle of our line "7:memory:/user" in the list of groups, which is
+   cut off here piece by piece. */
+static size_t memory_group_limit(const char *controllers, const char *root, const char *leaf)
+{
+    char list[4096], key[32], path[4096 + 128];
+    size_t limit = SIZE_MAX;
+    list[fvi_file_peek(list, sizeof list - 1, "/proc/self/cgroup")] = '\0';
+    snprintf(key, sizeof key, ":%s:/", controllers);
+    char *group = strstr(list, key);
+    if (group) {
+        group += strlen(key) - 1;
+        group[strcspn(group, "\n")] = '\0';
+    } else {
+        group = list;
+        group[0] = '\0';
     }
-    if (fvi_parse_int64(&number, (const char *)bytes, size) && number > 0 &&
-        (uint64_t)number < SIZE_MAX) {
-        found = (size_t)number;
+    for (;;) {
+        snprintf(path, sizeof path, "%s%s/%s", root, group, leaf);
+        size_t found = memory_number_in(path);
+        if (found < limit) limit = found;
+        char *slash = strrchr(group, '/');
+        if (!slash) return limit;
+        *slash = '\0';
     }
-    fvi_free(bytes);
-    return found;
 }
 
 size_t fvi_memory_limit(void)
@@ -128,13 +148,10 @@ size_t fvi_memory_limit(void)
         space.rlim_cur < limit) {
         limit = (size_t)space.rlim_cur;
     }
-    /* cgroup version 2, then version 1 (which says a number near 2^63 for "no limit"). */
-    static const char *const file[] = {"/sys/fs/cgroup/memory.max",
-                                       "/sys/fs/cgroup/memory/memory.limit_in_bytes"};
-    for (size_t i = 0; i < FVI_COUNT(file); i++) {
-        size_t group = memory_number_in(file[i]);
-        if (group < limit) limit = group;
-    }
+    size_t group = memory_group_limit("", "/sys/fs/cgroup", "memory.max");
+    if (group < limit) limit = group;
+    group = memory_group_limit("memory", "/sys/fs/cgroup/memory", "memory.limit_in_bytes");
+    if (group < limit) limit = group;
     return limit;
 }
 

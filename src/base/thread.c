@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #ifdef FVI_WITH_THREADS
+#include <pthread.h>
 #include <pthreadpool.h>
 #include <stdatomic.h>
 
@@ -37,6 +38,35 @@ static void thread_task(void *pointer, size_t task)
     job->fn(job->context, task);
     atomic_fetch_add_explicit(&job->done, 1, memory_order_release);
 }
+
+/* A thread that waits until the caller opens the gate, and ends. */
+static void *thread_wait(void *gate)
+{
+    pthread_mutex_lock(gate);
+    pthread_mutex_unlock(gate);
+    return NULL;
+}
+
+/* Can so many threads run at once? pthreadpool_create does not look at what pthread_create says, and
+   then waits for ever for a thread that never began; so they are all started once before it. */
+static bool thread_can_start(size_t threads)
+{
+    pthread_t *started = fvi_alloc(threads, sizeof *started, "threads");
+    pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+    size_t count = 0;
+    if (!started) return false;
+    pthread_mutex_lock(&gate);
+    while (count < threads && pthread_create(&started[count], NULL, thread_wait, &gate) == 0) {
+        count++;
+    }
+    pthread_mutex_unlock(&gate);
+    for (size_t i = 0; i < count; i++) {
+        pthread_join(started[i], NULL);
+    }
+    pthread_mutex_destroy(&gate);
+    fvi_free(started);
+    return count == threads;
+}
 #endif
 
 fv_status fvi_threads_new(fvi_threads **out, int threads)
@@ -51,7 +81,7 @@ fv_status fvi_threads_new(fvi_threads **out, int threads)
     fvi_threads *made = fvi_alloc(1, sizeof *made, "threads");
     if (!made) return FV_E_MEMORY;
     made->count = threads;
-    made->pool = pthreadpool_create((size_t)threads);
+    if (thread_can_start((size_t)threads)) made->pool = pthreadpool_create((size_t)threads);
     if (!made->pool) {
         fvi_free(made);
         return fvi_fail(FV_E_MEMORY, "cannot start %d threads", threads);
