@@ -47,7 +47,7 @@ static void *thread_wait(void *gate)
     return NULL;
 }
 
-/* Can so many threads run at once? pthreadpool_create does not look at what pthread_create says, and
+/* Can so many threads run at once? pthreadpool_create does not look at what pthread_create says and
    then waits for ever for a thread that never began; so they are all started once before it. */
 static bool thread_can_start(size_t threads)
 {
