@@ -43,7 +43,7 @@ fv_status fv_tb_zero_pad(double *y, const double *x, int n, int h, int w, int c,
     FVI_TB_NEED(who, x);
     FVI_TB_LEAST(who, n, 0);
     FVI_TB_LEAST(who, c, 1);
-    int padded_h, padded_w; /* as many as a window of one pixel has positions */
+    int padded_h = 0, padded_w = 0; /* as many as a window of one pixel has positions */
     FVI_TRY(fv_tb_out_size(&padded_h, h, 1, 1, pad));
     FVI_TRY(fv_tb_out_size(&padded_w, w, 1, 1, pad));
     FVI_TRY(fvi_tb_array(who, "y", 4, (int[]){n, padded_h, padded_w, c}));
@@ -102,7 +102,7 @@ fv_status fv_tb_conv_forward(double *z, const double *a_prev, const double *w, c
     FVI_TB_NEED(who, w);
     FVI_TB_NEED(who, b);
     FVI_TB_NEED(who, d);
-    int n_H, n_W;
+    int n_H = 0, n_W = 0;
     FVI_TRY(tb_conv_check(&n_H, &n_W, who, d));
     const ptrdiff_t n_H_prev = d->h, n_W_prev = d->w, n_C_prev = d->c, n_C = d->filters;
     const ptrdiff_t f = d->f, stride = d->stride, pad = d->pad;
@@ -143,7 +143,7 @@ fv_status fv_tb_conv_backward(double *da_prev, double *dw, double *db, const dou
     FVI_TB_NEED(who, a_prev);
     FVI_TB_NEED(who, w);
     FVI_TB_NEED(who, d);
-    int n_H, n_W;
+    int n_H = 0, n_W = 0;
     FVI_TRY(tb_conv_check(&n_H, &n_W, who, d));
     const ptrdiff_t n_H_prev = d->h, n_W_prev = d->w, n_C_prev = d->c, n_C = d->filters;
     const ptrdiff_t f = d->f, stride = d->stride, pad = d->pad;

@@ -23,7 +23,7 @@ static fv_status tb_conv2d_check(tb_conv2d_loop *s, const char *who, const fv_tb
                         "%s: %d groups for %d channels and %d filters; a number that divides both "
                         "is expected",
                         who, groups, d->c, d->filters);
-    int out_h, out_w;
+    int out_h = 0, out_w = 0;
     FVI_TRY(fvi_tb_axis(&out_h, who, "height", d->h, d->kernel_h, d->stride_h, d->pad_top,
                         d->pad_bottom, dilation_h));
     FVI_TRY(fvi_tb_axis(&out_w, who, "width", d->w, d->kernel_w, d->stride_w, d->pad_left,
@@ -54,7 +54,7 @@ fv_status fv_tb_conv2d_out_size(int *out_h, int *out_w, const fv_tb_conv2d_sizes
     FVI_TB_NEED(who, out_h);
     FVI_TB_NEED(who, out_w);
     FVI_TB_NEED(who, d);
-    tb_conv2d_loop s;
+    tb_conv2d_loop s = {0};
     FVI_TRY(tb_conv2d_check(&s, who, d));
     *out_h = (int)s.OH;
     *out_w = (int)s.OW;
@@ -69,7 +69,7 @@ fv_status fv_tb_conv2d_forward(double *y, const double *x, const double *w, cons
     FVI_TB_NEED(who, x);
     FVI_TB_NEED(who, w);
     FVI_TB_NEED(who, d);
-    tb_conv2d_loop s;
+    tb_conv2d_loop s = {0};
     FVI_TRY(tb_conv2d_check(&s, who, d));
 
     for (ptrdiff_t n = 0; n < s.N; n++) {
@@ -106,7 +106,7 @@ fv_status fv_tb_conv2d_backward(double *dx, double *dw, double *db, const double
     FVI_TB_NEED(who, x);
     FVI_TB_NEED(who, w);
     FVI_TB_NEED(who, d);
-    tb_conv2d_loop s;
+    tb_conv2d_loop s = {0};
     FVI_TRY(tb_conv2d_check(&s, who, d));
 
     fvi_tb_zero(dx, s.N * s.H * s.W * s.C);

@@ -58,7 +58,7 @@ fv_status fv_tb_batch_norm_forward(double *y, double *mean, double *variance, co
     FVI_TB_NEED(who, gamma);
     FVI_TB_NEED(who, beta);
     FVI_TB_NEED(who, d);
-    ptrdiff_t M, C;
+    ptrdiff_t M = 0, C = 0;
     FVI_TRY(tb_norm_check(&M, &C, who, d));
 
     for (ptrdiff_t c = 0; c < C; c++) {
@@ -89,7 +89,7 @@ fv_status fv_tb_batch_norm_backward(double *dx, double *dgamma, double *dbeta, c
     FVI_TB_NEED(who, x);
     FVI_TB_NEED(who, gamma);
     FVI_TB_NEED(who, d);
-    ptrdiff_t M, C;
+    ptrdiff_t M = 0, C = 0;
     FVI_TRY(tb_norm_check(&M, &C, who, d));
 
     for (ptrdiff_t c = 0; c < C; c++) {
@@ -120,7 +120,7 @@ fv_status fv_tb_batch_norm_moving(double *moving_mean, double *moving_variance, 
     FVI_TB_NEED(who, mean);
     FVI_TB_NEED(who, variance);
     FVI_TB_NEED(who, d);
-    ptrdiff_t M, C;
+    ptrdiff_t M = 0, C = 0;
     FVI_TRY(tb_norm_check(&M, &C, who, d));
     if (M == 0) return FV_OK;
 
@@ -146,7 +146,7 @@ fv_status fv_tb_batch_norm_inference(double *y, const double *x, const double *g
     FVI_TB_NEED(who, moving_mean);
     FVI_TB_NEED(who, moving_variance);
     FVI_TB_NEED(who, d);
-    ptrdiff_t M, C;
+    ptrdiff_t M = 0, C = 0;
     FVI_TRY(tb_norm_check(&M, &C, who, d));
 
     for (ptrdiff_t k = 0; k < M; k++) {
@@ -171,7 +171,7 @@ fv_status fv_tb_batch_norm_inference_backward(double *dx, double *dgamma, double
     FVI_TB_NEED(who, moving_mean);
     FVI_TB_NEED(who, moving_variance);
     FVI_TB_NEED(who, d);
-    ptrdiff_t M, C;
+    ptrdiff_t M = 0, C = 0;
     FVI_TRY(tb_norm_check(&M, &C, who, d));
 
     fvi_tb_zero(dgamma, C);

@@ -79,7 +79,7 @@ fv_status fv_tb_pool_forward(double *a, const double *a_prev, const fv_tb_pool *
     FVI_TB_NEED(who, a);
     FVI_TB_NEED(who, a_prev);
     FVI_TB_NEED(who, d);
-    int n_H, n_W;
+    int n_H = 0, n_W = 0;
     FVI_TRY(tb_pool_check(&n_H, &n_W, who, d));
     const ptrdiff_t n_H_prev = d->h, n_W_prev = d->w, n_C = d->c, f = d->f, stride = d->stride;
 
@@ -109,7 +109,7 @@ fv_status fv_tb_pool_backward(double *da_prev, const double *da, const double *a
     FVI_TB_NEED(who, da);
     FVI_TB_NEED(who, a_prev);
     FVI_TB_NEED(who, d);
-    int n_H, n_W;
+    int n_H = 0, n_W = 0;
     FVI_TRY(tb_pool_check(&n_H, &n_W, who, d));
     const ptrdiff_t n_H_prev = d->h, n_W_prev = d->w, n_C = d->c, f = d->f, stride = d->stride;
 

@@ -40,7 +40,7 @@ static fv_status tb_pool2d_check(tb_pool2d_loop *s, const char *who, const fv_tb
     if (d->mode != FV_TB_MAX && d->mode != FV_TB_AVERAGE)
         return fvi_fail(FV_E_ARG, "%s: mode is %d; FV_TB_MAX or FV_TB_AVERAGE is expected", who,
                         (int)d->mode);
-    int out_h, out_w;
+    int out_h = 0, out_w = 0;
     FVI_TRY(fvi_tb_axis(&out_h, who, "height", d->h, d->kernel_h, d->stride_h, d->pad_top,
                         d->pad_bottom, dilation_h));
     FVI_TRY(fvi_tb_axis(&out_w, who, "width", d->w, d->kernel_w, d->stride_w, d->pad_left,
@@ -99,7 +99,7 @@ fv_status fv_tb_pool2d_out_size(int *out_h, int *out_w, const fv_tb_pool2d_sizes
     FVI_TB_NEED(who, out_h);
     FVI_TB_NEED(who, out_w);
     FVI_TB_NEED(who, d);
-    tb_pool2d_loop s;
+    tb_pool2d_loop s = {0};
     FVI_TRY(tb_pool2d_check(&s, who, d));
     *out_h = (int)s.OH;
     *out_w = (int)s.OW;
@@ -112,7 +112,7 @@ fv_status fv_tb_pool2d_forward(double *y, const double *x, const fv_tb_pool2d_si
     FVI_TB_NEED(who, y);
     FVI_TB_NEED(who, x);
     FVI_TB_NEED(who, d);
-    tb_pool2d_loop s;
+    tb_pool2d_loop s = {0};
     FVI_TRY(tb_pool2d_check(&s, who, d));
 
     for (ptrdiff_t n = 0; n < s.N; n++) {
@@ -139,7 +139,7 @@ fv_status fv_tb_pool2d_backward(double *dx, const double *dy, const double *x,
     FVI_TB_NEED(who, dy);
     FVI_TB_NEED(who, x);
     FVI_TB_NEED(who, d);
-    tb_pool2d_loop s;
+    tb_pool2d_loop s = {0};
     FVI_TRY(tb_pool2d_check(&s, who, d));
 
     fvi_tb_zero(dx, s.N * s.H * s.W * s.C);
