@@ -152,6 +152,17 @@ static size_t text_utf8(const unsigned char *s, uint32_t *character)
     return size;
 }
 
+bool fvi_is_utf8(const char *text)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    uint32_t character;
+    for (size_t size = 1; *s; s += size) {
+        size = text_utf8(s, &character);
+        if (size == 0) return false;
+    }
+    return true;
+}
+
 void fvi_text_add_json_string(fvi_text *text, const char *utf8)
 {
     static const char plain[] = "\"\\\b\f\n\r\t", letter[] = "\"\\bfnrt";

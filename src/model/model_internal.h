@@ -20,6 +20,9 @@ struct fv_model {
     char *error;      /* and its text */
     fvi_node *node;
     int n_nodes, capacity;
+    int *
+        name_slot; /* open hash table of 1 + id by name, 0 for free; name_slots is a power of two */
+    size_t name_slots;
     int input, output;  /* ids; output is -1 until a recipe or build says */
     bool is_sequential; /* every layer so far stands on the one before: shown as Sequential */
     char **class_name;
@@ -40,20 +43,28 @@ struct fv_context {
     bool can_train;
     float **y, **dy; /* by node; views share */
     void **state;    /* by node */
+    const float **x; /* room for the longest list of inputs: what one run is given */
+    float **dx;
     float *activations, *gradients, *scratch;
     float *weight_gradients; /* trainable_floats */
     unsigned char *states;
-    int n;         /* images of the last forward */
+    int n;         /* images of the last forward; -1 before the first */
     bool training; /* and whether it was one for training */
     bool logits;
     uint32_t step;
 };
 
 /* model_plan.c */
-fv_status fvi_model_plan(fv_model *model); /* infer all shapes, weight offsets */
+fv_status fvi_model_plan(
+    fv_model *model); /* infer all shapes, weight offsets; compare with the limit */
+fv_status fvi_model_allocate(fv_model *model); /* weights, all zero, and the model's own context */
+void fvi_model_init_weights(fv_model *model);  /* from the seed */
+/* "3.2 MB"; writes at most 32 bytes, returns out. */
+const char *fvi_model_bytes_text(char out[32], size_t bytes);
+/* model_context.c */
+fv_status fvi_context_bytes(size_t *bytes, const fv_model *model, bool can_train);
 fv_status fvi_context_make(fv_context **context, const fv_model *model, int threads,
                            bool can_train);
-void fvi_model_init_weights(fv_model *model); /* from the seed */
 /* model_run.c: cannot fail, do not allocate; n <= max_batch */
 const float *fvi_context_forward(fv_context *context, const float *x, int n, bool training,
                                  bool logits, uint32_t step);
@@ -64,9 +75,21 @@ void fvi_context_backward(fv_context *context, const float *x);
 fv_activation_kind fvi_model_head(const fv_model *model);
 /* The first value that is not finite among activations, gradients, weights: "layer conv2d, gradient of kernel"; false: all finite. */
 bool fvi_context_find_nonfinite(const fv_context *context, fvi_text *where);
+/* model_name.c */
+int fvi_model_lookup(const fv_model *model, const char *name); /* the layer's id, or -1 */
+/* Checks the name, or makes Keras's automatic one when it is NULL: owned by the caller; NULL after a failure, status in *status. */
+char *fvi_model_layer_name(const fv_model *model, const fvi_op *op, const char *name,
+                           fv_status *status);
+fv_status fvi_model_name_room(fv_model *model); /* before one more node */
+void fvi_model_name_put(fv_model *model, int id);
+/* FV_E_ARG unless a name or class is well formed: not empty, at most FVI_MAX_NAME bytes of UTF-8. */
+fv_status fvi_model_check_name(const char *what, const char *name);
 /* model_build.c */
+/* Takes ownership of config (completed), after a failure too. The id, or minus a status. */
 int fvi_model_add_node(fv_model *model, const fvi_op *op, const int *inputs, int n_inputs,
                        void *config, const char *name);
+/* The first half of fv_model_build: every check and shape, nothing large allocated. */
+fv_status fvi_model_prepare(fv_model *model, int output, int batch);
 fv_status fvi_model_fail(fv_model *model,
                          fv_status status); /* keep the present fv_error() as the sticky one */
 /* model_save.c: the graph as Keras-style JSON, and back (not built) */
