@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/* Forward and input gradient: packs the weights, and for each tile of output pixels makes the table of rows it reads. */
+
+/* Nothing is ever copied into columns: a tile reads its pixels through pointers (M. Dukhan, "The Indirect Convolution
+   Algorithm", arXiv 1907.02129), so stride, dilation and padding cost nothing but another pointer. */
+
+#include "kernels/conv_internal.h"
+
+#include <string.h>
+
+#define GATHER_TAPS 128 /* taps of one table; a larger kernel takes several passes over the tile */
+#define GATHER_PATCH 8192 /* floats of border pixels copied with their zeros */
+#define GATHER_CACHE                                                                               \
+    (200 * 1024) /* floats of packed weights that may stay in the second-level cache */
+#define GATHER_SOURCE                                                                              \
+    (256 * 1024)              /* floats of source that one task walks over again for each panel */
+#define GATHER_TASK 1000000.0 /* multiply-adds that are worth a task */
+#define GATHER_ALONE 100000.0 /* below this no thread is woken */
+
+/* A gather with all decisions taken. They depend on geometry and instruction set only. */
+typedef struct gather_plan {
+    const fvi_gather *g;
+    const fvi_tile_table *tiles;
+    const float *zeros;
+    float *packed;
+    ptrdiff_t width; /* columns of a whole panel */
+    ptrdiff_t panels;
+    bool is_merged;         /* the taps of a kernel row are one long tap */
+    ptrdiff_t tap_h, tap_w; /* taps of the table in each axis */
+    ptrdiff_t depth;        /* floats of one tap */
+    ptrdiff_t unit, units;  /* pixels that tiles do not leave: an image, or all */
+    ptrdiff_t unit_tiles;
+    bool has_crossing; /* tiles cross images */
+    ptrdiff_t task_tiles, tile_groups, task_panels, panel_groups;
+    bool is_panel_outside;
+} gather_plan;
+
+/* What one tile reads, tap by tap. */
+typedef struct gather_table {
+    const float *rows[GATHER_TAPS * FVI_TILE_ROWS_MAX];
+    size_t tap[GATHER_TAPS];
+    float *out[FVI_TILE_ROWS_MAX];
+    const float *image[FVI_TILE_ROWS_MAX];
+    ptrdiff_t h[FVI_TILE_ROWS_MAX], w[FVI_TILE_ROWS_MAX]; /* source index of tap 0 */
+    float patch[GATHER_PATCH];
+    size_t patch_used;
+    size_t taps;
+    ptrdiff_t rows_count;
+    bool is_inside; /* no read leaves the source */
+} gather_table;
+
+static ptrdiff_t gather_ceil(ptrdiff_t a, ptrdiff_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static ptrdiff_t gather_min(ptrdiff_t a, ptrdiff_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Columns of panel p rounded up to whole vectors. */
+static ptrdiff_t gather_width(const gather_plan *plan, ptrdiff_t p)
+{
+    const ptrdiff_t left = plan->g->columns - p * plan->width, lanes = plan->tiles->lanes;
+    return gather_min(plan->width, gather_ceil(left, lanes) * lanes);
+}
+
+static float *gather_panel(const gather_plan *plan, ptrdiff_t p)
+{
+    return plan->packed + p * plan->width * plan->g->h.taps * plan->g->w.taps * plan->g->depth;
+}
+
+/* ---- packing: panel, tap, depth, column ---- */
+
+/* Columns [c0, c0 + columns) of one tap's [depth][columns] matrix, stored plain or transposed. */
+static void gather_pack_tap(float *to, ptrdiff_t width, const float *from, const fvi_gather *g,
+                            ptrdiff_t c0, ptrdiff_t columns)
+{
+    for (ptrdiff_t d = 0; d < g->depth; ++d, to += width) {
+        if (g->is_transposed) {
+            for (ptrdiff_t c = 0; c < columns; ++c)
+                to[c] = from[(c0 + c) * g->depth + d];
+        } else {
+            memcpy(to, from + d * g->columns + c0, (size_t)columns * sizeof *to);
+        }
+        for (ptrdiff_t c = columns; c < width; ++c)
+            to[c] = 0;
+    }
+}
+
+static void gather_pack(void *context, size_t task)
+{
+    const gather_plan *plan = context;
+    const fvi_gather *g = plan->g;
+    const ptrdiff_t p = (ptrdiff_t)task, c0 = p * plan->width, width = gather_width(plan, p);
+    const ptrdiff_t columns = gather_min(width, g->columns - c0);
+    float *to = gather_panel(plan, p);
+    for (ptrdiff_t i = 0; i < g->h.taps; ++i) {
+        for (ptrdiff_t j = 0; j < g->w.taps; ++j, to += g->depth * width) {
+            const ptrdiff_t kh = g->h.kernel_first + i * g->h.kernel_step;
+            const ptrdiff_t kw = g->w.kernel_first + j * g->w.kernel_step;
+            const float *from = g->weights + (kh * g->kernel_w + kw) * g->depth * g->columns;
+            gather_pack_tap(to, width, from, g, c0, columns);
+        }
+    }
+}
+
+/* ---- the table of one tile ---- */
+
+/* Where the tile's rows begin in the source and where they go. */
+static void gather_begin(const gather_plan *plan, gather_table *table, ptrdiff_t tile)
+{
+    const fvi_gather *g = plan->g;
+    const fvi_gather_axis *h = &g->h, *w = &g->w;
+    const ptrdiff_t unit = tile / plan->unit_tiles, index = tile % plan->unit_tiles;
+    const ptrdiff_t each = plan->unit / plan->unit_tiles, more = plan->unit % plan->unit_tiles;
+    const ptrdiff_t first = unit * plan->unit + index * each + gather_min(index, more);
+    const ptrdiff_t last_h = (h->taps - 1) * h->gap, last_w = (w->taps - 1) * w->gap;
+    ptrdiff_t j = first % w->count, i = first / w->count % h->count;
+    ptrdiff_t n = first / w->count / h->count;
+    table->rows_count = each + (index < more);
+    table->is_inside = true;
+    for (ptrdiff_t m = 0; m < table->rows_count; ++m) {
+        table->h[m] = i * h->source_step + h->source_first;
+        table->w[m] = j * w->source_step + w->source_first;
+        table->image[m] = g->source + n * h->source_size * w->source_size * g->depth;
+        table->out[m] =
+            g->out + ((n * g->out_h + h->start + i * h->step) * g->out_w + w->start + j * w->step) *
+                         g->columns;
+        table->is_inside &= table->h[m] >= 0 && table->h[m] + last_h < h->source_size &&
+                            table->w[m] >= 0 && table->w[m] + last_w < w->source_size;
+        if (++j < w->count) continue;
+        j = 0;
+        if (++i < h->count) continue;
+        i = 0;
+        ++n;
+    }
+}
+
+/* The taps of one kernel row as one run of floats; at a border, copied together with the zeros it meets there. */
+static const float *gather_merged_row(const gather_plan *plan, gather_table *table, ptrdiff_t m,
+                                      ptrdiff_t ih)
+{
+    const fvi_gather *g = plan->g;
+    const ptrdiff_t iw = table->w[m], size = g->w.source_size, taps = g->w.taps;
+    const ptrdiff_t first = iw < 0 ? -iw : 0, last = gather_min(taps, size - iw);
+    if (ih < 0 || ih >= g->h.source_size || first >= last) return plan->zeros;
+    const float *row = table->image[m] + ih * size * g->depth;
+    if (first == 0 && last == taps) return row + iw * g->depth;
+    float *patch = table->patch + table->patch_used;
+    table->patch_used += (size_t)plan->depth;
+    memset(patch, 0, (size_t)plan->depth * sizeof *patch);
+    memcpy(patch + first * g->depth, row + (iw + first) * g->depth,
+           (size_t)((last - first) * g->depth) * sizeof *patch);
+    return patch;
+}
+
+static const float *gather_row(const gather_plan *plan, gather_table *table, ptrdiff_t m,
+                               ptrdiff_t i, ptrdiff_t j)
+{
+    const fvi_gather *g = plan->g;
+    const ptrdiff_t ih = table->h[m] + i * g->h.gap, iw = table->w[m] + j * g->w.gap;
+    if (plan->is_merged && !table->is_inside) return gather_merged_row(plan, table, m, ih);
+    if (!table->is_inside && (ih < 0 || ih >= g->h.source_size || iw < 0 || iw >= g->w.source_size))
+        return plan->zeros;
+    return table->image[m] + (ih * g->w.source_size + iw) * g->depth;
+}
+
+/* Taps [t0, t1). One that meets only padding is left out, but only where tiles keep to one image: an image's bits must not
+   depend on its neighbours, and 0 * w need not be 0. */
+static void gather_taps(const gather_plan *plan, gather_table *table, ptrdiff_t t0, ptrdiff_t t1)
+{
+    const float **row = table->rows;
+    table->taps = 0;
+    table->patch_used = 0;
+    for (ptrdiff_t t = t0; t < t1; ++t) {
+        const ptrdiff_t i = t / plan->tap_w, j = t % plan->tap_w;
+        bool is_needed = plan->has_crossing;
+        for (ptrdiff_t m = 0; m < table->rows_count; ++m) {
+            row[m] = gather_row(plan, table, m, i, j);
+            is_needed |= row[m] != plan->zeros;
+        }
+        if (!is_needed) continue;
+        table->tap[table->taps++] = (size_t)t;
+        row += table->rows_count;
+    }
+}
+
+static void gather_tile(const gather_plan *plan, gather_table *table, ptrdiff_t tile, ptrdiff_t p0,
+                        ptrdiff_t p1)
+{
+    const fvi_gather *g = plan->g;
+    const ptrdiff_t taps = plan->tap_h * plan->tap_w, lanes = plan->tiles->lanes;
+    gather_begin(plan, table, tile);
+    for (ptrdiff_t t0 = 0; t0 < taps; t0 += GATHER_TAPS) {
+        gather_taps(plan, table, t0, gather_min(taps, t0 + GATHER_TAPS));
+        for (ptrdiff_t p = p0; p < p1; ++p) {
+            const ptrdiff_t width = gather_width(plan, p);
+            const ptrdiff_t at =
+                (table->rows_count - 1) * plan->tiles->vectors_max + width / lanes - 1;
+            const fvi_tile_rows call = {
+                .rows = table->rows,
+                .tap = table->tap,
+                .taps = table->taps,
+                .depth = (size_t)plan->depth,
+                .panel = gather_panel(plan, p),
+                .tap_step = (size_t)(plan->depth * width),
+                .panel_step = (size_t)width,
+                .out = table->out,
+                .out_at = (size_t)(p * plan->width),
+                .start = g->start ? g->start + p * plan->width : NULL,
+                .columns = (int)gather_min(width, g->columns - p * plan->width),
+                .is_added = g->is_added || t0 > 0,
+            };
+            plan->tiles->rows[at](&call);
+        }
+    }
+}
+
+static void gather_task(void *context, size_t task)
+{
+    const gather_plan *plan = context;
+    const ptrdiff_t group = (ptrdiff_t)task / plan->panel_groups;
+    const ptrdiff_t p0 = (ptrdiff_t)task % plan->panel_groups * plan->task_panels;
+    const ptrdiff_t p1 = gather_min(plan->panels, p0 + plan->task_panels);
+    const ptrdiff_t t0 = group * plan->task_tiles;
+    const ptrdiff_t t1 = gather_min(plan->units * plan->unit_tiles, t0 + plan->task_tiles);
+    gather_table table;
+    if (plan->is_panel_outside) {
+        for (ptrdiff_t p = p0; p < p1; ++p) {
+            for (ptrdiff_t t = t0; t < t1; ++t)
+                gather_tile(plan, &table, t, p, p + 1);
+        }
+    } else {
+        for (ptrdiff_t t = t0; t < t1; ++t)
+            gather_tile(plan, &table, t, p0, p1);
+    }
+}
+
+/* ---- decisions ---- */
+
+static void gather_plan_taps(gather_plan *plan)
+{
+    const fvi_gather *g = plan->g;
+    const ptrdiff_t tall = plan->tiles->rows_max;
+    /* A kernel row is contiguous in the source when its taps are neighbours. Worth it when the border's copies are small. */
+    plan->is_merged =
+        g->w.gap == 1 && g->w.taps > 1 &&
+        gather_min(g->h.taps, GATHER_TAPS) <= GATHER_PATCH / tall / g->w.taps / g->depth;
+    plan->tap_h = g->h.taps;
+    plan->tap_w = plan->is_merged ? 1 : g->w.taps;
+    plan->depth = plan->is_merged ? g->w.taps * g->depth : g->depth;
+}
+
+static void gather_plan_tiles(gather_plan *plan)
+{
+    const fvi_gather *g = plan->g;
+    const ptrdiff_t tall = plan->tiles->rows_max, pixels = g->h.count * g->w.count;
+    /* Small images fill tall tiles badly: then tiles cross images. */
+    const ptrdiff_t tiles = gather_ceil(pixels, tall);
+    plan->has_crossing = pixels < 4 * tall && 6 * pixels < 5 * tiles * tall;
+    plan->unit = plan->has_crossing ? g->N * pixels : pixels;
+    plan->units = plan->has_crossing ? 1 : g->N;
+    plan->unit_tiles = gather_ceil(plan->unit, tall);
+}
+
+/* How the work is cut changes who computes an element, never how. */
+static double gather_plan_tasks(gather_plan *plan, int threads)
+{
+    const fvi_gather *g = plan->g;
+    const ptrdiff_t tall = plan->tiles->rows_max, all = plan->units * plan->unit_tiles;
+    const double sums = (double)(g->h.taps * g->w.taps) * (double)g->depth * (double)g->columns;
+    const double source = (double)(tall * g->h.source_step * g->w.source_step * g->depth);
+    plan->is_panel_outside = sums > GATHER_CACHE && plan->panels > 1;
+    double tiles = GATHER_TASK / (sums * (double)tall);
+    if (plan->is_panel_outside) tiles = GATHER_SOURCE / source;
+    plan->task_tiles = tiles < 1 ? 1 : tiles > (double)all ? all : (ptrdiff_t)tiles;
+    plan->tile_groups = gather_ceil(all, plan->task_tiles);
+    plan->task_panels = plan->panels;
+    if (threads > 1 && plan->tile_groups < 8)
+        plan->task_panels = gather_ceil(plan->panels, gather_ceil(16, plan->tile_groups));
+    plan->panel_groups = gather_ceil(plan->panels, plan->task_panels);
+    return sums * (double)(plan->unit * plan->units);
+}
+
+bool fvi_gather_scratch(size_t *floats, const fvi_kernels *k, size_t taps, size_t depth,
+                        size_t columns)
+{
+    const size_t lanes = (size_t)k->tiles->lanes;
+    const size_t zeros = depth > GATHER_PATCH ? depth : GATHER_PATCH;
+    size_t wide;
+    return fvi_sum(&wide, columns, lanes) && fvi_mul(&wide, wide, depth) &&
+           fvi_mul(&wide, wide, taps) && fvi_sum(floats, wide, zeros);
+}
+
+void fvi_gather_run(const fvi_kernels *k, fvi_threads *threads, const fvi_gather *g, float *scratch)
+{
+    gather_plan plan = {.g = g, .tiles = k->tiles, .zeros = scratch};
+    if (g->N == 0 || g->h.count == 0 || g->w.count == 0) return;
+    plan.width = (ptrdiff_t)plan.tiles->lanes * plan.tiles->vectors_max;
+    plan.panels = gather_ceil(g->columns, plan.width);
+    gather_plan_taps(&plan);
+    gather_plan_tiles(&plan);
+    const double work = gather_plan_tasks(&plan, fvi_threads_count(threads));
+    const size_t zeros = (size_t)(g->depth > GATHER_PATCH ? g->depth : GATHER_PATCH);
+    memset(scratch, 0, (size_t)plan.depth * sizeof *scratch);
+    plan.packed = scratch + zeros;
+    if (work < GATHER_ALONE) threads = NULL;
+    fvi_parallel_for(threads, (size_t)plan.panels, gather_pack, &plan);
+    fvi_parallel_for(threads, (size_t)(plan.tile_groups * plan.panel_groups), gather_task, &plan);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the conv_*.c files: a geometry in its simplest form, and the gather that forward and input gradient both are. */
+#ifndef FVI_CONV_INTERNAL_H
+#define FVI_CONV_INTERNAL_H
+
+#include "kernels/tile.h"
+
+/* fvi_conv and N with one type for all coordinates. A 1x1 convolution of stride 1 is one long row of pixels: N = H = 1. */
+typedef struct fvi_conv_shape {
+    ptrdiff_t N, H, W, C, F, KH, KW, SH, SW, DH, DW, pad_top, pad_left, OH, OW;
+} fvi_conv_shape;
+
+#define FVI_CONV_SHARDS 8 /* most private copies of dw */
+
+int fvi_conv_shards(const fvi_conv_shape *s); /* copies of dw that the weight gradient sums apart */
+void fvi_conv_weights(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s,
+                      float *dw, float *db, const float *x, const float *dy, float *scratch);
+
+/* One axis of a gather: output i lies at index start + i*step and reads source index
+   i*source_step + source_first + t*gap in tap t, which meets kernel index kernel_first + t*kernel_step. */
+typedef struct fvi_gather_axis {
+    ptrdiff_t count, start, step;
+    ptrdiff_t source_size, source_step, source_first, gap;
+    ptrdiff_t taps, kernel_first, kernel_step;
+} fvi_gather_axis;
+
+/* out[n, h, w, :] = start + sum over taps of source[n, h', w', :] times that tap's matrix. Reads outside count as zero. */
+typedef struct fvi_gather {
+    fvi_gather_axis h, w;
+    ptrdiff_t N;
+    ptrdiff_t depth, columns; /* channels of the source and of out */
+    ptrdiff_t out_h, out_w;   /* sizes of out */
+    float *out;
+    const float *source;
+    const float *weights; /* [KH][KW][C][F] */
+    ptrdiff_t kernel_w;   /* KW */
+    bool is_transposed;   /* depth is F and columns is C, not the reverse */
+    bool is_added;
+    const float *start; /* [columns] or NULL; not when is_added */
+} fvi_gather;
+
+/* Floats of scratch of the packed weights and of the row of zeros. */
+bool fvi_gather_scratch(size_t *floats, const fvi_kernels *k, size_t taps, size_t depth,
+                        size_t columns);
+void fvi_gather_run(const fvi_kernels *k, fvi_threads *threads, const fvi_gather *g,
+                    float *scratch);
+
+#endif

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+/* Weight and bias gradient: sums over pixels, both operands read where they lie. */
+
+/* dw[kh, kw, c, f] = sum over output pixels of x[its pixel under the tap, c] * dy[pixel, f]. In NHWC both are contiguous
+   where the tile wants them. Output pixels of all images form one line that is cut into blocks; a block meets every tap, every
+   tile of c and every panel of f while it is in the cache. A block's sum starts from zero and is added to dw, which keeps
+   rounding small; blocks come in order. The line is cut into shards by geometry and batch alone, each with its own dw, and
+   these are added in order: so threads cannot change a bit. */
+
+#include "kernels/conv_internal.h"
+
+#include <string.h>
+
+#define WEIGHTS_BLOCK 128           /* pixels of a block */
+#define WEIGHTS_PATCH 64            /* floats of a kernel row that is still treated as one tap */
+#define WEIGHTS_SHARD 1024          /* fewest pixels worth a shard */
+#define WEIGHTS_COPIES (256 * 1024) /* most floats of all shards' copies */
+#define WEIGHTS_PANEL 32            /* widest panel of any instruction set, in floats */
+#define WEIGHTS_ALONE 100000.0      /* multiply-adds below which no thread is woken */
+
+typedef struct weights_plan {
+    const fvi_conv_shape *s;
+    const fvi_tile_table *tiles;
+    float *dw, *db, *copies;
+    const float *x, *dy;
+    bool is_merged;                      /* the taps of a kernel row are one tap of KW * C inputs */
+    ptrdiff_t inputs;                    /* rows of dw that one tap makes: C or KW * C */
+    ptrdiff_t taps_w;                    /* taps of a kernel row: KW or 1 */
+    ptrdiff_t tile_count, width, panels; /* tiles of inputs, columns of a panel */
+    ptrdiff_t pixels, blocks;
+    ptrdiff_t shards, tile_groups, panel_groups;
+} weights_plan;
+
+/* What one block of pixels reads under one tap. */
+typedef struct weights_table {
+    fvi_tile_run run[WEIGHTS_BLOCK];
+    size_t runs;
+    float tail[WEIGHTS_BLOCK * WEIGHTS_PANEL]; /* the last panel of dy, filled up with zeros */
+    float patch[WEIGHTS_BLOCK * WEIGHTS_PATCH];
+    size_t patch_used;
+} weights_table;
+
+static ptrdiff_t weights_ceil(ptrdiff_t a, ptrdiff_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static ptrdiff_t weights_min(ptrdiff_t a, ptrdiff_t b)
+{
+    return a < b ? a : b;
+}
+
+static ptrdiff_t weights_max(ptrdiff_t a, ptrdiff_t b)
+{
+    return a > b ? a : b;
+}
+
+/* First of count equal parts' number i. */
+static ptrdiff_t weights_part(ptrdiff_t all, ptrdiff_t count, ptrdiff_t i)
+{
+    return all / count * i + weights_min(all % count, i);
+}
+
+int fvi_conv_shards(const fvi_conv_shape *s)
+{
+    const ptrdiff_t weights = s->KH * s->KW * s->C * s->F, pixels = s->N * s->OH * s->OW;
+    const ptrdiff_t most = weights_min(WEIGHTS_COPIES / (weights + s->F), pixels / WEIGHTS_SHARD);
+    return (int)weights_max(1, weights_min(most, FVI_CONV_SHARDS));
+}
+
+/* ---- the runs of one block and tap ---- */
+
+static void weights_add_run(weights_table *table, const float *a, size_t a_step, size_t first,
+                            size_t count)
+{
+    fvi_tile_run *last = table->run + table->runs - 1;
+    if (table->runs > 0 && last->a_step == a_step && last->a + last->count * a_step == a &&
+        last->first + last->count == first) {
+        last->count += count;
+        return;
+    }
+    table->run[table->runs++] = (fvi_tile_run){a, a_step, first, count};
+}
+
+/* Pixels [w0, w1) of one output row; row is the input row they read, first the number of pixel w0 in the block. Only pixels
+   whose tap is inside the image take part. */
+static void weights_row_runs(const weights_plan *plan, weights_table *table, const float *row,
+                             ptrdiff_t kw, ptrdiff_t w0, ptrdiff_t w1, size_t first)
+{
+    const fvi_conv_shape *s = plan->s;
+    const ptrdiff_t shift = kw * s->DW - s->pad_left; /* input index of output 0 */
+    const ptrdiff_t from = shift < 0 ? weights_ceil(-shift, s->SW) : 0;
+    const ptrdiff_t to = shift < s->W ? (s->W - 1 - shift) / s->SW + 1 : 0;
+    const ptrdiff_t lo = weights_max(w0, from), hi = weights_min(w1, to);
+    if (lo >= hi) return;
+    weights_add_run(table, row + (lo * s->SW + shift) * s->C, (size_t)(s->SW * s->C),
+                    first + (size_t)(lo - w0), (size_t)(hi - lo));
+}
+
+/* The same for a whole kernel row: border pixels are copied with the zeros they meet. */
+static void weights_merged_runs(const weights_plan *plan, weights_table *table, const float *row,
+                                ptrdiff_t w0, ptrdiff_t w1, size_t first)
+{
+    const fvi_conv_shape *s = plan->s;
+    const size_t depth = (size_t)plan->inputs, step = (size_t)(s->SW * s->C);
+    const ptrdiff_t end = s->W - s->KW + s->pad_left; /* largest inside pixel, times the stride */
+    const ptrdiff_t inside = end < 0 ? 0 : end / s->SW + 1;
+    for (ptrdiff_t w = w0; w < w1;) {
+        const ptrdiff_t iw = w * s->SW - s->pad_left, count = weights_min(inside, w1) - w;
+        const size_t at = first + (size_t)(w - w0);
+        if (iw >= 0 && count > 0) {
+            weights_add_run(table, row + iw * s->C, step, at, (size_t)count);
+            w += count;
+            continue;
+        }
+        ++w;
+        const ptrdiff_t lo = weights_max(0, -iw), hi = weights_min(s->KW, s->W - iw);
+        if (lo >= hi) continue;
+        float *patch = table->patch + table->patch_used;
+        table->patch_used += depth;
+        memset(patch, 0, depth * sizeof *patch);
+        memcpy(patch + lo * s->C, row + (iw + lo) * s->C,
+               (size_t)((hi - lo) * s->C) * sizeof *patch);
+        weights_add_run(table, patch, depth, at, 1);
+    }
+}
+
+static void weights_runs(const weights_plan *plan, weights_table *table, ptrdiff_t kh, ptrdiff_t kw,
+                         ptrdiff_t first, ptrdiff_t last)
+{
+    const fvi_conv_shape *s = plan->s;
+    table->runs = 0;
+    table->patch_used = 0;
+    for (ptrdiff_t pixel = first; pixel < last;) {
+        const ptrdiff_t row = pixel / s->OW, w0 = pixel % s->OW;
+        const ptrdiff_t w1 = weights_min(s->OW, w0 + last - pixel);
+        const ptrdiff_t n = row / s->OH, ih = row % s->OH * s->SH + kh * s->DH - s->pad_top;
+        if (ih >= 0 && ih < s->H) {
+            const float *from = plan->x + (n * s->H + ih) * s->W * s->C;
+            const size_t at = (size_t)(pixel - first);
+            if (plan->is_merged)
+                weights_merged_runs(plan, table, from, w0, w1, at);
+            else
+                weights_row_runs(plan, table, from, kw, w0, w1, at);
+        }
+        pixel += w1 - w0;
+    }
+}
+
+/* ---- sums ---- */
+
+static ptrdiff_t weights_columns(const weights_plan *plan, ptrdiff_t p)
+{
+    return weights_min(plan->width, plan->s->F - p * plan->width);
+}
+
+/* One row or tile of rows of sums, for all runs of the table. */
+static void weights_sum(const weights_plan *plan, const weights_table *table, ptrdiff_t p,
+                        const float *dy, ptrdiff_t input, ptrdiff_t inputs, float *out)
+{
+    const ptrdiff_t columns = weights_columns(plan, p), lanes = plan->tiles->lanes;
+    const bool is_tail = columns % lanes != 0;
+    const fvi_tile_runs call = {
+        .run = table->run,
+        .runs = table->runs,
+        .a_at = (size_t)input,
+        .b = is_tail ? table->tail : dy + p * plan->width,
+        .b_step = (size_t)(is_tail ? weights_ceil(columns, lanes) * lanes : plan->s->F),
+        .out = out + p * plan->width,
+        .out_step = (size_t)plan->s->F,
+        .columns = (int)columns,
+        .is_added = true,
+    };
+    const ptrdiff_t vectors = weights_ceil(columns, lanes);
+    plan->tiles->runs[(inputs - 1) * plan->tiles->vectors_max + vectors - 1](&call);
+}
+
+/* A last panel that ends inside a vector is copied, so that whole vectors can be read. */
+static void weights_tail(const weights_plan *plan, weights_table *table, const float *dy,
+                         ptrdiff_t pixels)
+{
+    const ptrdiff_t p = plan->panels - 1, columns = weights_columns(plan, p);
+    const ptrdiff_t lanes = plan->tiles->lanes, wide = weights_ceil(columns, lanes) * lanes;
+    if (columns == wide) return;
+    const float *from = dy + p * plan->width;
+    float *to = table->tail;
+    for (ptrdiff_t i = 0; i < pixels; ++i, from += plan->s->F, to += wide) {
+        for (ptrdiff_t c = 0; c < columns; ++c)
+            to[c] = from[c];
+        for (ptrdiff_t c = columns; c < wide; ++c)
+            to[c] = 0;
+    }
+}
+
+static void weights_bias(const weights_plan *plan, weights_table *table, const float *dy,
+                         ptrdiff_t pixels, ptrdiff_t p0, ptrdiff_t p1, float *db)
+{
+    static const float one = 1;
+    table->run[0] = (fvi_tile_run){&one, 0, 0, (size_t)pixels};
+    table->runs = 1;
+    for (ptrdiff_t p = p0; p < p1; ++p)
+        weights_sum(plan, table, p, dy, 0, 1, db);
+}
+
+/* One block: tiles [t0, t1) of every tap, panels [p0, p1). */
+static void weights_block(const weights_plan *plan, weights_table *table, ptrdiff_t first,
+                          ptrdiff_t last, ptrdiff_t t0, ptrdiff_t t1, ptrdiff_t p0, ptrdiff_t p1,
+                          float *dw)
+{
+    const fvi_conv_shape *s = plan->s;
+    const float *dy = plan->dy + first * s->F;
+    for (ptrdiff_t kh = 0; kh < s->KH; ++kh) {
+        for (ptrdiff_t kw = 0; kw < plan->taps_w; ++kw) {
+            weights_runs(plan, table, kh, kw, first, last);
+            if (table->runs == 0) continue;
+            float *out = dw + (kh * s->KW + kw) * s->C * s->F;
+            for (ptrdiff_t p = p0; p < p1; ++p) {
+                for (ptrdiff_t t = t0; t < t1; ++t) {
+                    const ptrdiff_t from = weights_part(plan->inputs, plan->tile_count, t);
+                    const ptrdiff_t to = weights_part(plan->inputs, plan->tile_count, t + 1);
+                    weights_sum(plan, table, p, dy, from, to - from, out + from * s->F);
+                }
+            }
+        }
+    }
+}
+
+static void weights_task(void *context, size_t task)
+{
+    const weights_plan *plan = context;
+    const fvi_conv_shape *s = plan->s;
+    const ptrdiff_t index = (ptrdiff_t)task, size = s->KH * s->KW * s->C * s->F;
+    const ptrdiff_t shard = index / (plan->tile_groups * plan->panel_groups);
+    const ptrdiff_t tile = index / plan->panel_groups % plan->tile_groups;
+    const ptrdiff_t panel = index % plan->panel_groups;
+    const ptrdiff_t t0 = weights_part(plan->tile_count, plan->tile_groups, tile);
+    const ptrdiff_t t1 = weights_part(plan->tile_count, plan->tile_groups, tile + 1);
+    const ptrdiff_t p0 = weights_part(plan->panels, plan->panel_groups, panel);
+    const ptrdiff_t p1 = weights_part(plan->panels, plan->panel_groups, panel + 1);
+    float *dw = plan->dw, *db = plan->db;
+    weights_table table;
+    if (shard > 0) { /* shards have one task each: this one owns its copy */
+        dw = plan->copies + (shard - 1) * (size + s->F);
+        db = db ? dw + size : NULL;
+        memset(dw, 0, (size_t)(size + s->F) * sizeof *dw);
+    }
+    const ptrdiff_t b0 = weights_part(plan->blocks, plan->shards, shard);
+    const ptrdiff_t b1 = weights_part(plan->blocks, plan->shards, shard + 1);
+    for (ptrdiff_t b = b0; b < b1; ++b) {
+        const ptrdiff_t first = weights_part(plan->pixels, plan->blocks, b);
+        const ptrdiff_t last = weights_part(plan->pixels, plan->blocks, b + 1);
+        const float *dy = plan->dy + first * s->F;
+        if (p1 == plan->panels) weights_tail(plan, &table, dy, last - first);
+        weights_block(plan, &table, first, last, t0, t1, p0, p1, dw);
+        if (db && tile == 0) weights_bias(plan, &table, dy, last - first, p0, p1, db);
+    }
+}
+
+/* Add the shards' copies, in order. */
+static void weights_combine(const weights_plan *plan)
+{
+    const fvi_conv_shape *s = plan->s;
+    const ptrdiff_t size = s->KH * s->KW * s->C * s->F;
+    for (ptrdiff_t shard = 1; shard < plan->shards; ++shard) {
+        const float *copy = plan->copies + (shard - 1) * (size + s->F);
+        for (ptrdiff_t i = 0; i < size; ++i)
+            plan->dw[i] += copy[i];
+        for (ptrdiff_t i = 0; plan->db && i < s->F; ++i)
+            plan->db[i] += copy[size + i];
+    }
+}
+
+void fvi_conv_weights(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s,
+                      float *dw, float *db, const float *x, const float *dy, float *scratch)
+{
+    const fvi_tile_table *tiles = k->tiles;
+    weights_plan plan = {
+        .s = s, .tiles = tiles, .dw = dw, .db = db, .copies = scratch, .x = x, .dy = dy};
+    plan.is_merged = s->DW == 1 && s->KW > 1 && s->KW * s->C <= WEIGHTS_PATCH;
+    plan.inputs = plan.is_merged ? s->KW * s->C : s->C;
+    plan.taps_w = plan.is_merged ? 1 : s->KW;
+    plan.tile_count = weights_ceil(plan.inputs, tiles->rows_max);
+    plan.width = (ptrdiff_t)tiles->lanes * tiles->vectors_max;
+    plan.panels = weights_ceil(s->F, plan.width);
+    plan.pixels = s->N * s->OH * s->OW;
+    plan.blocks = weights_ceil(plan.pixels, WEIGHTS_BLOCK);
+    plan.shards = fvi_conv_shards(s);
+    plan.tile_groups = plan.panel_groups = 1;
+    const double work = (double)plan.pixels * (double)(s->KH * s->KW * s->C) * (double)s->F;
+    if (work < WEIGHTS_ALONE) threads = NULL;
+    if (fvi_threads_count(threads) > 1 && plan.shards == 1) {
+        plan.tile_groups = weights_min(plan.tile_count, 4);
+        plan.panel_groups = weights_min(plan.panels, 4);
+    }
+    const size_t tasks = (size_t)(plan.shards * plan.tile_groups * plan.panel_groups);
+    fvi_parallel_for(threads, tasks, weights_task, &plan);
+    weights_combine(&plan);
+}

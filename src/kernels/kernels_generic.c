@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* Every entry of the kernel table in plain C: the definition of correct, for any processor. */
+#include "kernels/kernels_list.h"
+
+#include <math.h>
+#include <string.h>
+
+#define FVI_ISA generic
+#define FVI_ISA_TEXT "generic"
+#define FVI_LANES 4
+#define FVI_ROWS_MAX 4
+#define FVI_VECTORS_MAX 2
+#define FVI_EACH_ROWS(X) X(1) X(2) X(3) X(4)
+#define FVI_EACH_VECTORS(X, m) X(m, 1) X(m, 2)
+#define FVI_FMA(a, b, c) ((a) * (b) + (c)) /* two roundings: no instruction is assumed */
+#define FVI_LOAD_FIRST(p, n) generic_load_first((p), (n))
+#define FVI_STORE_FIRST(p, v, n) generic_store_first((p), (v), (n))
+
+typedef float generic_part __attribute__((vector_size(16)));
+
+static inline generic_part generic_load_first(const float *p, int n)
+{
+    generic_part v = {0};
+    for (int i = 0; i < n; ++i)
+        v[i] = p[i];
+    return v;
+}
+
+static inline void generic_store_first(float *p, generic_part v, int n)
+{
+    for (int i = 0; i < n; ++i)
+        p[i] = v[i];
+}
+
+#include "kernels/kernels_tile.h"
+#include "kernels/kernels_loops.h"

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: MIT */
+/* Template of the loops over elements and the table itself, included once by each kernels_<isa>.c after kernels_tile.h. */
+
+/* Plain loops that both compilers turn into vectors of the instruction set in force. Nothing here is fused or reordered, so
+   each entry gives the same bits in every table. FVI_EACH_ALONE says that iterations do not meet: in place is the same index. */
+
+#if defined(__clang__)
+#define FVI_EACH_ALONE _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define FVI_EACH_ALONE _Pragma("GCC ivdep")
+#endif
+
+#define FVI_CHANNELS 64    /* channels of a block of partial sums */
+#define FVI_CHUNK_ROWS 256 /* rows summed in float before double takes over */
+
+/* ---- element by element ---- */
+
+static void FVI_NAME(add)(size_t n, float *y, const float *x)
+{
+    FVI_EACH_ALONE
+    for (size_t i = 0; i < n; ++i)
+        y[i] += x[i];
+}
+
+static void FVI_NAME(multiply)(size_t n, float *y, const float *a, const float *b)
+{
+    FVI_EACH_ALONE
+    for (size_t i = 0; i < n; ++i)
+        y[i] = a[i] * b[i];
+}
+
+static void FVI_NAME(multiply_add)(size_t n, float *y, const float *a, const float *b)
+{
+    FVI_EACH_ALONE
+    for (size_t i = 0; i < n; ++i)
+        y[i] += a[i] * b[i];
+}
+
+/* NaN passes: no comparison holds. A slope of 0 is no product, since 0 * infinity is none. */
+static void FVI_NAME(relu)(size_t n, float *y, const float *x, const fvi_relu *p)
+{
+    const float slope = p->slope, threshold = p->threshold, max = p->max;
+    if (slope == 0) {
+        FVI_EACH_ALONE
+        for (size_t i = 0; i < n; ++i) {
+            float value = x[i] < threshold ? 0 : x[i];
+            y[i] = value >= max ? max : value;
+        }
+    } else {
+        FVI_EACH_ALONE
+        for (size_t i = 0; i < n; ++i) {
+            float below = slope * (x[i] - threshold);
+            float value = x[i] >= max ? max : x[i];
+            y[i] = x[i] < threshold ? below : value;
+        }
+    }
+}
+
+/* At the threshold itself the slope below counts, at the maximum 0: so TensorFlow has it. */
+static void FVI_NAME(relu_gradient)(size_t n, float *dx, const float *dy, const float *x,
+                                    const fvi_relu *p)
+{
+    const float slope = p->slope, threshold = p->threshold, max = p->max;
+    FVI_EACH_ALONE
+    for (size_t i = 0; i < n; ++i) {
+        float factor = x[i] > threshold ? 1.0f : slope;
+        factor = x[i] >= max ? 0.0f : factor;
+        float part = dy[i] * factor;
+        dx[i] += factor == 0 ? 0.0f : part;
+    }
+}
+
+static void FVI_NAME(clip_gradient)(size_t n, float *dz, const float *y)
+{
+    FVI_EACH_ALONE
+    for (size_t i = 0; i < n; ++i)
+        dz[i] = y[i] > 0 ? dz[i] : 0;
+}
+
+static void FVI_NAME(sigmoid)(size_t n, float *y, const float *x)
+{
+    for (size_t i = 0; i < n; ++i) {
+        float e = expf(-fabsf(x[i])); /* never overflows */
+        y[i] = (x[i] < 0 ? e : 1.0f) / (1.0f + e);
+    }
+}
+
+static void FVI_NAME(sigmoid_gradient)(size_t n, float *dz, const float *y)
+{
+    FVI_EACH_ALONE
+    for (size_t i = 0; i < n; ++i)
+        dz[i] *= y[i] * (1.0f - y[i]);
+}
+
+static void FVI_NAME(tanh)(size_t n, float *y, const float *x)
+{
+    for (size_t i = 0; i < n; ++i)
+        y[i] = tanhf(x[i]);
+}
+
+static void FVI_NAME(tanh_gradient)(size_t n, float *dz, const float *y)
+{
+    FVI_EACH_ALONE
+    for (size_t i = 0; i < n; ++i)
+        dz[i] *= 1.0f - y[i] * y[i];
+}
+
+/* ---- row by row ---- */
+
+static void FVI_NAME(softmax)(size_t rows, int C, float *y, const float *x)
+{
+    const size_t columns = (size_t)C;
+    for (size_t r = 0; r < rows; ++r, x += columns, y += columns) {
+        float max = x[0];
+        double sum = 0;
+        for (size_t c = 1; c < columns; ++c)
+            max = x[c] > max ? x[c] : max;
+        for (size_t c = 0; c < columns; ++c) {
+            y[c] = expf(x[c] - max);
+            sum += (double)y[c];
+        }
+        const float scale = (float)(1.0 / sum);
+        FVI_EACH_ALONE
+        for (size_t c = 0; c < columns; ++c)
+            y[c] *= scale;
+    }
+}
+
+static void FVI_NAME(softmax_gradient)(size_t rows, int C, float *dz, const float *y)
+{
+    const size_t columns = (size_t)C;
+    for (size_t r = 0; r < rows; ++r, dz += columns, y += columns) {
+        double sum = 0;
+        for (size_t c = 0; c < columns; ++c)
+            sum += (double)dz[c] * (double)y[c];
+        const float mean = (float)sum;
+        FVI_EACH_ALONE
+        for (size_t c = 0; c < columns; ++c)
+            dz[c] = y[c] * (dz[c] - mean);
+    }
+}
+
+/* ---- batch normalisation ---- */
+
+/* Blocks of channels, chunks of rows: float inside a chunk, double over chunks. */
+static void FVI_NAME(channel_sums)(size_t rows, int C, double *sum, double *sum_sq, const float *x,
+                                   const float *shift)
+{
+    const size_t channels = (size_t)C;
+    for (size_t c = 0; c < channels; ++c)
+        sum[c] = sum_sq[c] = 0;
+    for (size_t r0 = 0; r0 < rows; r0 += FVI_CHUNK_ROWS) {
+        const size_t r1 = rows - r0 < FVI_CHUNK_ROWS ? rows : r0 + FVI_CHUNK_ROWS;
+        for (size_t c0 = 0; c0 < channels; c0 += FVI_CHANNELS) {
+            const size_t width = channels - c0 < FVI_CHANNELS ? channels - c0 : FVI_CHANNELS;
+            float part[FVI_CHANNELS] = {0}, part_sq[FVI_CHANNELS] = {0};
+            for (size_t r = r0; r < r1; ++r) {
+                const float *row = x + r * channels + c0, *from = shift + c0;
+                FVI_EACH_ALONE
+                for (size_t c = 0; c < width; ++c) {
+                    float d = row[c] - from[c];
+                    part[c] += d;
+                    part_sq[c] += d * d;
+                }
+            }
+            for (size_t c = 0; c < width; ++c) {
+                sum[c0 + c] += (double)part[c];
+                sum_sq[c0 + c] += (double)part_sq[c];
+            }
+        }
+    }
+}
+
+static void FVI_NAME(channel_affine)(size_t rows, int C, float *y, const float *x,
+                                     const float *scale, const float *offset)
+{
+    const size_t channels = (size_t)C;
+    for (size_t r = 0; r < rows; ++r, x += channels, y += channels) {
+        FVI_EACH_ALONE
+        for (size_t c = 0; c < channels; ++c)
+            y[c] = x[c] * scale[c] + offset[c];
+    }
+}
+
+static void FVI_NAME(channel_gradient_sums)(size_t rows, int C, double *sum_dy, double *sum_dy_xhat,
+                                            const float *dy, const float *x, const float *mean,
+                                            const float *inv_std)
+{
+    const size_t channels = (size_t)C;
+    for (size_t c = 0; c < channels; ++c)
+        sum_dy[c] = sum_dy_xhat[c] = 0;
+    for (size_t r0 = 0; r0 < rows; r0 += FVI_CHUNK_ROWS) {
+        const size_t r1 = rows - r0 < FVI_CHUNK_ROWS ? rows : r0 + FVI_CHUNK_ROWS;
+        for (size_t c0 = 0; c0 < channels; c0 += FVI_CHANNELS) {
+            const size_t width = channels - c0 < FVI_CHANNELS ? channels - c0 : FVI_CHANNELS;
+            float part[FVI_CHANNELS] = {0}, part_xhat[FVI_CHANNELS] = {0};
+            for (size_t r = r0; r < r1; ++r) {
+                const float *row = x + r * channels + c0, *top = dy + r * channels + c0;
+                FVI_EACH_ALONE
+                for (size_t c = 0; c < width; ++c) {
+                    part[c] += top[c];
+                    part_xhat[c] += top[c] * ((row[c] - mean[c0 + c]) * inv_std[c0 + c]);
+                }
+            }
+            for (size_t c = 0; c < width; ++c) {
+                sum_dy[c0 + c] += (double)part[c];
+                sum_dy_xhat[c0 + c] += (double)part_xhat[c];
+            }
+        }
+    }
+}
+
+static void FVI_NAME(channel_gradient)(size_t rows, int C, float *dx, const float *dy,
+                                       const float *x, const float *a, const float *b,
+                                       const float *c)
+{
+    const size_t channels = (size_t)C;
+    for (size_t r = 0; r < rows; ++r, dx += channels, dy += channels, x += channels) {
+        FVI_EACH_ALONE
+        for (size_t i = 0; i < channels; ++i)
+            dx[i] += a[i] * dy[i] + b[i] * x[i] + c[i];
+    }
+}
+
+/* ---- pooling ---- */
+
+/* The part of one output's window that lies inside the image: rows [h0, h1), columns [w0, w1). */
+typedef struct FVI_NAME(window) {
+    int h0, h1, w0, w1;
+} FVI_NAME(window);
+
+static inline FVI_NAME(window) FVI_NAME(pool_window)(const fvi_pool *p, int oh, int ow)
+{
+    const int h = oh * p->SH - p->pad_top, w = ow * p->SW - p->pad_left;
+    return (FVI_NAME(window)){h < 0 ? 0 : h, h + p->KH > p->H ? p->H : h + p->KH, w < 0 ? 0 : w,
+                              w + p->KW > p->W ? p->W : w + p->KW};
+}
+
+static inline size_t FVI_NAME(pool_at)(const fvi_pool *p, int h, int w)
+{
+    return ((size_t)h * (size_t)p->W + (size_t)w) * (size_t)p->C;
+}
+
+static void FVI_NAME(max_pool)(const fvi_pool *p, float *y, const float *x)
+{
+    const size_t channels = (size_t)p->C;
+    for (int oh = 0; oh < p->OH; ++oh) {
+        for (int ow = 0; ow < p->OW; ++ow, y += channels) {
+            const FVI_NAME(window) in = FVI_NAME(pool_window)(p, oh, ow);
+            for (size_t c = 0; c < channels; ++c)
+                y[c] = -INFINITY;
+            for (int h = in.h0; h < in.h1; ++h) {
+                for (int w = in.w0; w < in.w1; ++w) {
+                    const float *from = x + FVI_NAME(pool_at)(p, h, w);
+                    FVI_EACH_ALONE
+                    for (size_t c = 0; c < channels; ++c) /* a NaN wins, and stays */
+                        y[c] = from[c] <= y[c] || y[c] != y[c] ? y[c] : from[c];
+                }
+            }
+        }
+    }
+}
+
+static void FVI_NAME(max_pool_gradient)(const fvi_pool *p, float *dx, const float *dy,
+                                        const float *x, const float *y)
+{
+    const size_t channels = (size_t)p->C;
+    float left[FVI_CHANNELS]; /* what no element of the window has claimed yet */
+    for (int oh = 0; oh < p->OH; ++oh) {
+        for (int ow = 0; ow < p->OW; ++ow, y += channels, dy += channels) {
+            const FVI_NAME(window) in = FVI_NAME(pool_window)(p, oh, ow);
+            for (size_t c0 = 0; c0 < channels; c0 += FVI_CHANNELS) {
+                const size_t width = channels - c0 < FVI_CHANNELS ? channels - c0 : FVI_CHANNELS;
+                memcpy(left, dy + c0, width * sizeof *left);
+                for (int h = in.h0; h < in.h1; ++h) {
+                    for (int w = in.w0; w < in.w1; ++w) {
+                        const size_t at = FVI_NAME(pool_at)(p, h, w) + c0;
+                        const float *from = x + at, *top = y + c0;
+                        float *to = dx + at;
+                        FVI_EACH_ALONE
+                        for (size_t c = 0; c < width; ++c) {
+                            float part = from[c] == top[c] ? left[c] : 0;
+                            left[c] = from[c] == top[c] ? 0 : left[c];
+                            to[c] += part;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+static void FVI_NAME(average_pool)(const fvi_pool *p, float *y, const float *x)
+{
+    const size_t channels = (size_t)p->C;
+    for (int oh = 0; oh < p->OH; ++oh) {
+        for (int ow = 0; ow < p->OW; ++ow, y += channels) {
+            const FVI_NAME(window) in = FVI_NAME(pool_window)(p, oh, ow);
+            const float count = (float)(in.h1 - in.h0) * (float)(in.w1 - in.w0);
+            for (size_t c = 0; c < channels; ++c)
+                y[c] = 0;
+            for (int h = in.h0; h < in.h1; ++h) {
+                for (int w = in.w0; w < in.w1; ++w) {
+                    const float *from = x + FVI_NAME(pool_at)(p, h, w);
+                    FVI_EACH_ALONE
+                    for (size_t c = 0; c < channels; ++c)
+                        y[c] += from[c];
+                }
+            }
+            FVI_EACH_ALONE
+            for (size_t c = 0; c < channels; ++c)
+                y[c] /= count;
+        }
+    }
+}
+
+static void FVI_NAME(average_pool_gradient)(const fvi_pool *p, float *dx, const float *dy)
+{
+    const size_t channels = (size_t)p->C;
+    for (int oh = 0; oh < p->OH; ++oh) {
+        for (int ow = 0; ow < p->OW; ++ow, dy += channels) {
+            const FVI_NAME(window) in = FVI_NAME(pool_window)(p, oh, ow);
+            const float share = 1.0f / ((float)(in.h1 - in.h0) * (float)(in.w1 - in.w0));
+            for (int h = in.h0; h < in.h1; ++h) {
+                for (int w = in.w0; w < in.w1; ++w) {
+                    float *to = dx + FVI_NAME(pool_at)(p, h, w);
+                    FVI_EACH_ALONE
+                    for (size_t c = 0; c < channels; ++c)
+                        to[c] += dy[c] * share;
+                }
+            }
+        }
+    }
+}
+
+/* ---- optimizers ---- */
+
+/* x - x is 0 for a finite x and NaN otherwise. */
+static bool FVI_NAME(is_finite)(size_t n, const float *x)
+{
+    unsigned bad = 0;
+    for (size_t i = 0; i < n; ++i)
+        bad |= x[i] - x[i] != 0.0f;
+    return bad == 0;
+}
+
+/* Keras's SGD: v = momentum*v - rate*g; w += v, or with Nesterov w += momentum*v - rate*g. */
+static bool FVI_NAME(sgd)(size_t n, float *w, const float *g, float *velocity, const fvi_sgd *p)
+{
+    const float rate = p->rate, momentum = p->momentum;
+    unsigned bad = 0;
+    if (!velocity) {
+        FVI_EACH_ALONE
+        for (size_t i = 0; i < n; ++i) {
+            w[i] -= rate * g[i];
+            bad |= (g[i] - g[i]) + (w[i] - w[i]) != 0.0f;
+        }
+        return bad == 0;
+    }
+    const float ahead = p->nesterov ? momentum : 1.0f, more = p->nesterov ? rate : 0.0f;
+    FVI_EACH_ALONE
+    for (size_t i = 0; i < n; ++i) {
+        float v = momentum * velocity[i] - rate * g[i];
+        velocity[i] = v;
+        w[i] += ahead * v - more * g[i];
+        bad |= (g[i] - g[i]) + (w[i] - w[i]) != 0.0f;
+    }
+    return bad == 0;
+}
+
+/* Kingma and Ba 2015, in the form of the end of their section 2, as Keras has it. */
+static bool FVI_NAME(adam)(size_t n, float *w, const float *g, float *m, float *v,
+                           const fvi_adam *p)
+{
+    const float rate = p->rate, epsilon = p->epsilon;
+    const float share_1 = (float)(1.0 - (double)p->beta_1);
+    const float share_2 = (float)(1.0 - (double)p->beta_2);
+    unsigned bad = 0;
+    for (size_t i = 0; i < n; ++i) {
+        m[i] += (g[i] - m[i]) * share_1;
+        v[i] += (g[i] * g[i] - v[i]) * share_2;
+        w[i] -= rate * m[i] / (sqrtf(v[i]) + epsilon);
+        bad |= (g[i] - g[i]) + (w[i] - w[i]) != 0.0f;
+    }
+    return bad == 0;
+}
+
+const fvi_kernels FVI_CAT(fvi_kernels, FVI_ISA) = {
+    .isa = FVI_ISA_TEXT,
+    .tiles = &FVI_NAME(tiles),
+    .add = FVI_NAME(add),
+    .multiply = FVI_NAME(multiply),
+    .multiply_add = FVI_NAME(multiply_add),
+    .relu = FVI_NAME(relu),
+    .relu_gradient = FVI_NAME(relu_gradient),
+    .clip_gradient = FVI_NAME(clip_gradient),
+    .sigmoid = FVI_NAME(sigmoid),
+    .sigmoid_gradient = FVI_NAME(sigmoid_gradient),
+    .tanh = FVI_NAME(tanh),
+    .tanh_gradient = FVI_NAME(tanh_gradient),
+    .softmax = FVI_NAME(softmax),
+    .softmax_gradient = FVI_NAME(softmax_gradient),
+    .channel_sums = FVI_NAME(channel_sums),
+    .channel_affine = FVI_NAME(channel_affine),
+    .channel_gradient_sums = FVI_NAME(channel_gradient_sums),
+    .channel_gradient = FVI_NAME(channel_gradient),
+    .max_pool = FVI_NAME(max_pool),
+    .max_pool_gradient = FVI_NAME(max_pool_gradient),
+    .average_pool = FVI_NAME(average_pool),
+    .average_pool_gradient = FVI_NAME(average_pool_gradient),
+    .sgd = FVI_NAME(sgd),
+    .adam = FVI_NAME(adam),
+    .is_finite = FVI_NAME(is_finite),
+};

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* The list of instruction sets, best last. */
+#include "kernels/kernels_list.h"
+
+#include <string.h>
+
+static bool select_always(void)
+{
+    return true;
+}
+
+static const struct select_row {
+    const fvi_kernels *kernels;
+    bool (*is_usable)(void);
+} select_list[] = {
+    {&fvi_kernels_generic, select_always},
+};
+
+const fvi_kernels *fvi_kernels_at(int i, bool *is_usable)
+{
+    if (i < 0 || (size_t)i >= FVI_COUNT(select_list)) return NULL;
+    if (is_usable) *is_usable = select_list[i].is_usable();
+    return select_list[i].kernels;
+}
+
+const fvi_kernels *fvi_kernels_select(const char *isa)
+{
+    for (size_t i = FVI_COUNT(select_list); i-- > 0;) {
+        const struct select_row *row = &select_list[i];
+        if (isa && strcmp(isa, row->kernels->isa) != 0) continue;
+        if (row->is_usable()) return row->kernels;
+        if (isa) {
+            fvi_fail(FV_E_UNSUPPORTED, "this processor cannot run the %s kernels", isa);
+            return NULL;
+        }
+    }
+    fvi_fail(FV_E_ARG, "no kernels are named \"%s\"", isa ? isa : "");
+    return NULL;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* Template of the tile kernel, included once by each kernels_<isa>.c after its macros. No include guard: that is the point. */
+
+/* The includer defines
+     FVI_ISA           the word its names start with
+     FVI_LANES         floats of a vector
+     FVI_ROWS_MAX      rows of the largest tile; FVI_EACH_ROWS(X) is X(1) X(2) ... X(FVI_ROWS_MAX)
+     FVI_VECTORS_MAX   vectors of the largest tile; FVI_EACH_VECTORS(X, m) is X(m, 1) X(m, 2) ...
+     FVI_FMA(a, b, c)  a * b + c, fused where the instruction set fuses: with contraction off only an intrinsic says so
+     FVI_LOAD_FIRST(p, n), FVI_STORE_FIRST(p, v, n)  the first n lanes, 0 < n < FVI_LANES; other lanes zero, untouched
+   The accumulators are a plain array with constant bounds under fully unrolled loops: both compilers keep it in registers. */
+
+#define FVI_CAT2(a, b) a##_##b
+#define FVI_CAT(a, b) FVI_CAT2(a, b)
+#define FVI_NAME(name) FVI_CAT(FVI_ISA, name)
+#define FVI_INLINE static inline __attribute__((always_inline))
+#if defined(__clang__)
+#define FVI_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define FVI_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+typedef float FVI_NAME(vector) __attribute__((vector_size(4 * FVI_LANES)));
+/* The same at any address. */
+typedef float FVI_NAME(memory) __attribute__((vector_size(4 * FVI_LANES), aligned(4), may_alias));
+
+#define FVI_VECTOR FVI_NAME(vector)
+#define FVI_MEMORY FVI_NAME(memory)
+#define FVI_LOAD(p) (*(const FVI_MEMORY *)(p))
+#define FVI_STORE(p, v) (*(FVI_MEMORY *)(p) = (v))
+/* Subtracting a zero vector is exact and becomes one broadcast load. */
+#define FVI_SPLAT(value) ((value) - (FVI_VECTOR){0})
+
+/* One row of a tile from and to memory; columns may end inside the last vector. */
+FVI_INLINE void FVI_NAME(tile_load)(FVI_VECTOR *row, const float *from, const int vectors,
+                                    int columns)
+{
+    FVI_UNROLL
+    for (int v = 0; v < vectors; ++v) {
+        int left = columns - v * FVI_LANES;
+        if (left >= FVI_LANES)
+            row[v] = FVI_LOAD(from + v * FVI_LANES);
+        else
+            row[v] = FVI_LOAD_FIRST(from + v * FVI_LANES, left);
+    }
+}
+
+FVI_INLINE void FVI_NAME(tile_store)(float *to, const FVI_VECTOR *row, const int vectors,
+                                     int columns)
+{
+    FVI_UNROLL
+    for (int v = 0; v < vectors; ++v) {
+        int left = columns - v * FVI_LANES;
+        if (left >= FVI_LANES)
+            FVI_STORE(to + v * FVI_LANES, row[v]);
+        else
+            FVI_STORE_FIRST(to + v * FVI_LANES, row[v], left);
+    }
+}
+
+FVI_INLINE void FVI_NAME(tile_rows)(const fvi_tile_rows *call, const int rows, const int vectors)
+{
+    FVI_VECTOR sum[FVI_ROWS_MAX][FVI_VECTORS_MAX];
+    const size_t depth = call->depth, step = call->panel_step, at = call->out_at;
+    FVI_UNROLL
+    for (int m = 0; m < rows; ++m) {
+        if (call->is_added)
+            FVI_NAME(tile_load)(sum[m], call->out[m] + at, vectors, call->columns);
+        else if (call->start)
+            FVI_NAME(tile_load)(sum[m], call->start, vectors, call->columns);
+        else {
+            FVI_UNROLL
+            for (int v = 0; v < vectors; ++v)
+                sum[m][v] = (FVI_VECTOR){0};
+        }
+    }
+    for (size_t t = 0; t < call->taps; ++t) {
+        const float *const *row = call->rows + t * (size_t)rows;
+        const float *b = call->panel + call->tap[t] * call->tap_step;
+        const float *a[FVI_ROWS_MAX];
+        FVI_UNROLL
+        for (int m = 0; m < rows; ++m)
+            a[m] = row[m];
+        for (size_t i = 0; i < depth; ++i, b += step) {
+            FVI_VECTOR right[FVI_VECTORS_MAX];
+            FVI_UNROLL
+            for (int v = 0; v < vectors; ++v)
+                right[v] = FVI_LOAD(b + v * FVI_LANES);
+            FVI_UNROLL
+            for (int m = 0; m < rows; ++m) {
+                const FVI_VECTOR left = FVI_SPLAT(a[m][i]);
+                FVI_UNROLL
+                for (int v = 0; v < vectors; ++v)
+                    sum[m][v] = FVI_FMA(left, right[v], sum[m][v]);
+            }
+        }
+    }
+    FVI_UNROLL
+    for (int m = 0; m < rows; ++m)
+        FVI_NAME(tile_store)(call->out[m] + at, sum[m], vectors, call->columns);
+}
+
+FVI_INLINE void FVI_NAME(tile_runs)(const fvi_tile_runs *call, const int rows, const int vectors)
+{
+    FVI_VECTOR sum[FVI_ROWS_MAX][FVI_VECTORS_MAX];
+    const size_t b_step = call->b_step;
+    FVI_UNROLL
+    for (int m = 0; m < rows; ++m) {
+        FVI_UNROLL
+        for (int v = 0; v < vectors; ++v)
+            sum[m][v] = (FVI_VECTOR){0};
+    }
+    for (size_t r = 0; r < call->runs; ++r) {
+        const fvi_tile_run *run = &call->run[r];
+        const size_t a_step = run->a_step, count = run->count;
+        const float *a = run->a + call->a_at;
+        const float *b = call->b + run->first * b_step;
+        for (size_t i = 0; i < count; ++i, a += a_step, b += b_step) {
+            FVI_VECTOR right[FVI_VECTORS_MAX];
+            FVI_UNROLL
+            for (int v = 0; v < vectors; ++v)
+                right[v] = FVI_LOAD(b + v * FVI_LANES);
+            FVI_UNROLL
+            for (int m = 0; m < rows; ++m) {
+                const FVI_VECTOR left = FVI_SPLAT(a[m]);
+                FVI_UNROLL
+                for (int v = 0; v < vectors; ++v)
+                    sum[m][v] = FVI_FMA(left, right[v], sum[m][v]);
+            }
+        }
+    }
+    FVI_UNROLL
+    for (int m = 0; m < rows; ++m) {
+        float *out = call->out + (size_t)m * call->out_step;
+        if (call->is_added) {
+            FVI_VECTOR old[FVI_VECTORS_MAX];
+            FVI_NAME(tile_load)(old, out, vectors, call->columns);
+            FVI_UNROLL
+            for (int v = 0; v < vectors; ++v)
+                sum[m][v] += old[v];
+        }
+        FVI_NAME(tile_store)(out, sum[m], vectors, call->columns);
+    }
+}
+
+#define FVI_TILE_WRAP(m, v)                                                                        \
+    static void FVI_NAME(rows_##m##_##v)(const fvi_tile_rows *call)                                \
+    {                                                                                              \
+        FVI_NAME(tile_rows)(call, m, v);                                                           \
+    }                                                                                              \
+    static void FVI_NAME(runs_##m##_##v)(const fvi_tile_runs *call)                                \
+    {                                                                                              \
+        FVI_NAME(tile_runs)(call, m, v);                                                           \
+    }
+#define FVI_TILE_WRAP_ROWS(m) FVI_EACH_VECTORS(FVI_TILE_WRAP, m)
+FVI_EACH_ROWS(FVI_TILE_WRAP_ROWS)
+
+#define FVI_TILE_ROWS_ENTRY(m, v) FVI_NAME(rows_##m##_##v),
+#define FVI_TILE_ROWS_ENTRIES(m) FVI_EACH_VECTORS(FVI_TILE_ROWS_ENTRY, m)
+static fvi_tile_rows_fn *const FVI_NAME(rows_list)[] = {FVI_EACH_ROWS(FVI_TILE_ROWS_ENTRIES)};
+
+#define FVI_TILE_RUNS_ENTRY(m, v) FVI_NAME(runs_##m##_##v),
+#define FVI_TILE_RUNS_ENTRIES(m) FVI_EACH_VECTORS(FVI_TILE_RUNS_ENTRY, m)
+static fvi_tile_runs_fn *const FVI_NAME(runs_list)[] = {FVI_EACH_ROWS(FVI_TILE_RUNS_ENTRIES)};
+
+static const fvi_tile_table FVI_NAME(tiles) = {FVI_LANES, FVI_ROWS_MAX, FVI_VECTORS_MAX,
+                                               FVI_NAME(rows_list), FVI_NAME(runs_list)};

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* The tile kernel's calls: a small tile of sums lives in registers, these structs say what it reads and writes. */
+#ifndef FVI_TILE_H
+#define FVI_TILE_H
+
+#include "kernels/kernels.h"
+
+#define FVI_TILE_ROWS_MAX 16 /* no instruction set has a taller tile */
+
+/* Rows mode: out[m][j] = start + sum over t, i of rows[t*MR + m][i] * panel[tap[t]*tap_step + i*panel_step + j].
+   One chain an element: t outside, i inside. Forward, input gradient, dense. */
+typedef struct fvi_tile_rows {
+    const float *const
+        *rows;         /* [taps][MR]: where row m of the tile reads tap t, depth floats each */
+    const size_t *tap; /* [taps]: the tap's place in the panel */
+    size_t taps, depth;
+    const float *panel; /* its first column; whole vectors can be read */
+    size_t tap_step, panel_step;
+    float *const *out;  /* [MR] */
+    size_t out_at;      /* added to each out[m] */
+    const float *start; /* columns floats to start from; NULL: zero */
+    int columns;        /* columns that are written */
+    bool is_added;      /* start from what out holds */
+} fvi_tile_rows;
+
+/* A run of pixels whose operands lie at constant steps. */
+typedef struct fvi_tile_run {
+    const float *a;
+    size_t a_step;
+    size_t first, count; /* pixels [first, first + count) of the block that b points to */
+} fvi_tile_run;
+
+/* Runs mode: out[m*out_step + j] += or = sum over runs, pixels of a[m] * b[j]. Weight gradient, bias gradient. */
+typedef struct fvi_tile_runs {
+    const fvi_tile_run *run;
+    size_t runs;
+    size_t a_at;    /* added to each run's a */
+    const float *b; /* first column of pixel 0; whole vectors can be read */
+    size_t b_step;
+    float *out;
+    size_t out_step;
+    int columns;
+    bool is_added;
+} fvi_tile_runs;
+
+typedef void fvi_tile_rows_fn(const fvi_tile_rows *call);
+typedef void fvi_tile_runs_fn(const fvi_tile_runs *call);
+
+struct fvi_tile_table {
+    int lanes, rows_max,
+        vectors_max; /* floats of a vector; the largest tile, in rows and in vectors */
+    fvi_tile_rows_fn *const *rows; /* [rows_max][vectors_max], both counted from 1 */
+    fvi_tile_runs_fn *const *runs; /* likewise */
+};
+
+#endif

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT */
+/* Convolution on every usable instruction set against sums in double: random geometries, batches, threads. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "kernels/kernels.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GEOMETRIES 240
+#define THREADS 4
+
+static fvi_threads *pools[THREADS + 1]; /* pools[i] has i threads; 0 and 1: the caller alone */
+
+/* ---- a case: arrays of exact size, so that a sanitizer sees a read past their end ---- */
+
+typedef struct conv_case {
+    fvi_conv g;
+    int N;
+    size_t x_size, y_size, w_size, b_size;   /* floats */
+    float *x, *w, *b, *dy, *dx0, *dw0, *db0; /* the last three: what gradients are added to */
+    double *y, *dx, *dw, *db;                /* right answers */
+    double *y_bound, *dx_bound, *dw_bound, *db_bound;
+} conv_case;
+
+static float *case_random(size_t n, uint32_t stream, uint64_t seed)
+{
+    float *p = malloc(n * sizeof *p + 1);
+    assert_non_null(p);
+    for (size_t i = 0; i < n; ++i) {
+        double value = fvi_rng_normal(seed, FVI_RNG_TEST, stream, i);
+        p[i] = i % 7 == 3 ? 0.0f : (float)value;
+    }
+    return p;
+}
+
+/* The start of a sum and of its bound, from what the result is added to. */
+static double *case_start(size_t n, const float *from, size_t period, bool is_bound)
+{
+    double *p = calloc(n + 1, sizeof *p);
+    assert_non_null(p);
+    for (size_t i = 0; from && i < n; ++i)
+        p[i] = is_bound ? fabs((double)from[i % period]) : (double)from[i % period];
+    return p;
+}
+
+/* All three passes at once: one visit for each product. */
+static void case_solve(conv_case *t)
+{
+    const fvi_conv *g = &t->g;
+    for (size_t p = 0; p < t->y_size; ++p) { /* one output value */
+        const ptrdiff_t f = (ptrdiff_t)p % g->F, ow = (ptrdiff_t)p / g->F % g->OW;
+        const ptrdiff_t oh = (ptrdiff_t)p / g->F / g->OW % g->OH;
+        const ptrdiff_t n = (ptrdiff_t)p / g->F / g->OW / g->OH;
+        const double dy = (double)t->dy[p];
+        t->db[f] += dy;
+        t->db_bound[f] += fabs(dy);
+        for (ptrdiff_t tap = 0; tap < (ptrdiff_t)g->KH * g->KW; ++tap) {
+            const ptrdiff_t h = oh * g->SH + tap / g->KW * g->DH - g->pad_top;
+            const ptrdiff_t w = ow * g->SW + tap % g->KW * g->DW - g->pad_left;
+            if (h < 0 || h >= g->H || w < 0 || w >= g->W) continue;
+            for (ptrdiff_t c = 0; c < g->C; ++c) {
+                const ptrdiff_t ix = ((n * g->H + h) * g->W + w) * g->C + c;
+                const ptrdiff_t iw = (tap * g->C + c) * g->F + f;
+                const double x = (double)t->x[ix], weight = (double)t->w[iw];
+                t->y[p] += x * weight;
+                t->y_bound[p] += fabs(x * weight);
+                t->dx[ix] += dy * weight;
+                t->dx_bound[ix] += fabs(dy * weight);
+                t->dw[iw] += dy * x;
+                t->dw_bound[iw] += fabs(dy * x);
+            }
+        }
+    }
+}
+
+static conv_case case_new(fvi_conv g, int N, uint64_t seed)
+{
+    conv_case t = {.g = g, .N = N};
+    t.x_size = (size_t)N * (size_t)g.H * (size_t)g.W * (size_t)g.C;
+    t.y_size = (size_t)N * (size_t)g.OH * (size_t)g.OW * (size_t)g.F;
+    t.w_size = (size_t)g.KH * (size_t)g.KW * (size_t)g.C * (size_t)g.F;
+    t.b_size = (size_t)g.F;
+    t.x = case_random(t.x_size, 1, seed);
+    t.w = case_random(t.w_size, 2, seed);
+    t.b = case_random(t.b_size, 3, seed);
+    t.dy = case_random(t.y_size, 4, seed);
+    t.dx0 = case_random(t.x_size, 5, seed);
+    t.dw0 = case_random(t.w_size, 6, seed);
+    t.db0 = case_random(t.b_size, 7, seed);
+    t.y = case_start(t.y_size, t.b, t.b_size, false);
+    t.y_bound = case_start(t.y_size, t.b, t.b_size, true);
+    t.dx = case_start(t.x_size, t.dx0, t.x_size, false);
+    t.dx_bound = case_start(t.x_size, t.dx0, t.x_size, true);
+    t.dw = case_start(t.w_size, t.dw0, t.w_size, false);
+    t.dw_bound = case_start(t.w_size, t.dw0, t.w_size, true);
+    t.db = case_start(t.b_size, t.db0, t.b_size, false);
+    t.db_bound = case_start(t.b_size, t.db0, t.b_size, true);
+    case_solve(&t);
+    return t;
+}
+
+static void case_free(conv_case *t)
+{
+    void *all[] = {t->x,  t->w,  t->b,  t->dy,      t->dx0,      t->dw0,      t->db0,     t->y,
+                   t->dx, t->dw, t->db, t->y_bound, t->dx_bound, t->dw_bound, t->db_bound};
+    for (size_t i = 0; i < FVI_COUNT(all); ++i)
+        free(all[i]);
+}
+
+static const char *case_text(const conv_case *t, const char *isa, const char *what)
+{
+    static char text[300];
+    const fvi_conv *g = &t->g;
+    snprintf(text, sizeof text,
+             "%s %s: N %d H %d W %d C %d F %d K %dx%d S %dx%d D %dx%d pad %d %d out %dx%d", isa,
+             what, t->N, g->H, g->W, g->C, g->F, g->KH, g->KW, g->SH, g->SW, g->DH, g->DW,
+             g->pad_top, g->pad_left, g->OH, g->OW);
+    return text;
+}
+
+/* ---- results of one run ---- */
+
+typedef struct conv_result {
+    float *y, *dx, *dw, *db;
+} conv_result;
+
+static float *result_copy(const float *from, size_t n)
+{
+    float *p = malloc(n * sizeof *p + 1);
+    assert_non_null(p);
+    for (size_t i = 0; i < n; ++i)
+        p[i] = from ? from[i] : NAN;
+    return p;
+}
+
+static float *result_scratch(const conv_case *t, const fvi_kernels *k, int N, int threads)
+{
+    size_t floats;
+    assert_int_equal(fvi_conv_scratch(&floats, k, &t->g, N, threads), FV_OK);
+    return result_copy(NULL, floats);
+}
+
+static conv_result result_new(const conv_case *t, const fvi_kernels *k, fvi_threads *threads)
+{
+    conv_result r = {result_copy(NULL, t->y_size), result_copy(t->dx0, t->x_size),
+                     result_copy(t->dw0, t->w_size), result_copy(t->db0, t->b_size)};
+    float *scratch = result_scratch(t, k, t->N, fvi_threads_count(threads));
+    fvi_conv_forward(k, threads, &t->g, t->N, r.y, t->x, t->w, t->b, scratch);
+    fvi_conv_input_gradient(k, threads, &t->g, t->N, r.dx, t->dy, t->w, scratch);
+    fvi_conv_weight_gradient(k, threads, &t->g, t->N, r.dw, r.db, t->x, t->dy, scratch);
+    free(scratch);
+    return r;
+}
+
+static void result_free(conv_result *r)
+{
+    free(r->y);
+    free(r->dx);
+    free(r->dw);
+    free(r->db);
+}
+
+/* |value - right| <= 2 * terms * u * sum of |products|: Higham, Accuracy and Stability, section 3.1, doubled. */
+static void result_near(const conv_case *t, const char *isa, const char *what, const float *value,
+                        const double *right, const double *bound, size_t n, double terms)
+{
+    for (size_t i = 0; i < n; ++i) {
+        double most = 2 * terms * (double)FLT_EPSILON / 2 * bound[i];
+        if (!(fabs((double)value[i] - right[i]) <= most))
+            fail_msg("%s: [%zu] is %.9g, not %.9g +- %.3g", case_text(t, isa, what), i,
+                     (double)value[i], right[i], most);
+    }
+}
+
+static void result_same(const conv_case *t, const char *isa, const char *what, const float *a,
+                        const float *b, size_t n)
+{
+    for (size_t i = 0; i < n; ++i) {
+        if (memcmp(a + i, b + i, sizeof *a) != 0)
+            fail_msg("%s: [%zu] is %.9g, then %.9g", case_text(t, isa, what), i, (double)a[i],
+                     (double)b[i]);
+    }
+}
+
+/* An image alone gives the bits it gives in the batch. */
+static void check_batch(const conv_case *t, const fvi_kernels *k, const conv_result *r)
+{
+    if (t->N < 2) return;
+    const size_t xs = t->x_size / (size_t)t->N, ys = t->y_size / (size_t)t->N;
+    float *scratch = result_scratch(t, k, 1, 1), *y = result_copy(NULL, ys);
+    for (int n = 0; n < t->N; ++n) {
+        float *dx = result_copy(t->dx0 + (size_t)n * xs, xs);
+        fvi_conv_forward(k, NULL, &t->g, 1, y, t->x + (size_t)n * xs, t->w, t->b, scratch);
+        fvi_conv_input_gradient(k, NULL, &t->g, 1, dx, t->dy + (size_t)n * ys, t->w, scratch);
+        result_same(t, k->isa, "image alone, forward", r->y + (size_t)n * ys, y, ys);
+        result_same(t, k->isa, "image alone, input gradient", r->dx + (size_t)n * xs, dx, xs);
+        free(dx);
+    }
+    free(scratch);
+    free(y);
+}
+
+static void check_threads(const conv_case *t, const fvi_kernels *k, const conv_result *r, int count)
+{
+    conv_result again = result_new(t, k, pools[count]);
+    result_same(t, k->isa, "threads, forward", r->y, again.y, t->y_size);
+    result_same(t, k->isa, "threads, input gradient", r->dx, again.dx, t->x_size);
+    result_same(t, k->isa, "threads, weight gradient", r->dw, again.dw, t->w_size);
+    result_same(t, k->isa, "threads, bias gradient", r->db, again.db, t->b_size);
+    result_free(&again);
+}
+
+/* Without a bias: a forward that starts from zero, a weight gradient that leaves db alone. */
+static void check_without_bias(const conv_case *t, const fvi_kernels *k, const conv_result *r)
+{
+    float *scratch = result_scratch(t, k, t->N, 1), *y = result_copy(NULL, t->y_size);
+    float *zero = calloc(t->b_size, sizeof *zero), *from_zero = result_copy(NULL, t->y_size);
+    float *dw = result_copy(t->dw0, t->w_size);
+    fvi_conv_forward(k, NULL, &t->g, t->N, y, t->x, t->w, NULL, scratch);
+    fvi_conv_forward(k, NULL, &t->g, t->N, from_zero, t->x, t->w, zero, scratch);
+    fvi_conv_weight_gradient(k, NULL, &t->g, t->N, dw, NULL, t->x, t->dy, scratch);
+    result_same(t, k->isa, "no bias, forward", y, from_zero, t->y_size);
+    result_same(t, k->isa, "no bias, weight gradient", r->dw, dw, t->w_size);
+    free(scratch);
+    free(y);
+    free(zero);
+    free(from_zero);
+    free(dw);
+}
+
+static void check_case(fvi_conv g, int N, uint64_t seed, bool has_all_threads)
+{
+    conv_case t = case_new(g, N, seed);
+    const double y_terms = (double)g.KH * g.KW * g.C + 1, dx_terms = (double)g.KH * g.KW * g.F + 1;
+    const double dw_terms = (double)N * g.OH * g.OW + 1;
+    bool is_usable;
+    const fvi_kernels *k;
+    for (int i = 0; (k = fvi_kernels_at(i, &is_usable)); ++i) {
+        if (!is_usable) continue;
+        conv_result r = result_new(&t, k, NULL);
+        result_near(&t, k->isa, "forward", r.y, t.y, t.y_bound, t.y_size, y_terms);
+        result_near(&t, k->isa, "input gradient", r.dx, t.dx, t.dx_bound, t.x_size, dx_terms);
+        result_near(&t, k->isa, "weight gradient", r.dw, t.dw, t.dw_bound, t.w_size, dw_terms);
+        result_near(&t, k->isa, "bias gradient", r.db, t.db, t.db_bound, t.b_size, dw_terms);
+        check_batch(&t, k, &r);
+        check_without_bias(&t, k, &r);
+        for (int threads = 2; threads <= THREADS; ++threads) {
+            if (has_all_threads || threads == 2 + (int)(seed % 3))
+                check_threads(&t, k, &r, threads);
+        }
+        result_free(&r);
+    }
+    case_free(&t);
+}
+
+/* ---- geometries ---- */
+
+/* Output size of one axis; 0 when the kernel does not fit. */
+static int axis_out(int n, int k, int s, int d, int before, int after)
+{
+    long room = (long)n + before + after - ((long)(k - 1) * d + 1);
+    return room < 0 ? 0 : (int)(room / s) + 1;
+}
+
+static const int channel_list[] = {1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 31, 32, 33, 40, 65};
+
+static void test_random_geometries(void **state)
+{
+    (void)state;
+    uint64_t at = 0;
+    for (int done = 0; done < GEOMETRIES;) {
+        int r[16];
+        for (int i = 0; i < 16; ++i)
+            r[i] = fvi_rng_int(5, FVI_RNG_TEST, 0, at++, 1 << 20);
+        fvi_conv g = {.H = 1 + r[0] % 13,
+                      .W = 1 + r[1] % 17,
+                      .C = channel_list[(size_t)r[2] % FVI_COUNT(channel_list)],
+                      .F = channel_list[(size_t)r[3] % FVI_COUNT(channel_list)],
+                      .KH = 1 + r[4] % 5,
+                      .KW = 1 + r[5] % 6,
+                      .SH = 1 + r[6] % 3,
+                      .SW = 1 + r[7] % 4,
+                      .DH = 1 + (r[8] % 3) * (r[8] % 2),
+                      .DW = 1 + (r[9] % 3) * (r[9] % 2)};
+        g.pad_top = r[10] % (g.KH + 1);
+        g.pad_left = r[11] % (g.KW + 2);
+        g.OH = axis_out(g.H, g.KH, g.SH, g.DH, g.pad_top, r[12] % (g.KH + 2));
+        g.OW = axis_out(g.W, g.KW, g.SW, g.DW, g.pad_left, r[13] % (g.KW + 1));
+        const int N = 1 + r[14] % 4;
+        const double work = (double)N * g.OH * g.OW * g.KH * g.KW * g.C * g.F;
+        if (work == 0 || work > 3e5) continue;
+        check_case(g, N, (uint64_t)done, false);
+        ++done;
+    }
+}
+
+/* What the random ones are too small or too tame for. */
+static void test_chosen_geometries(void **state)
+{
+    (void)state;
+    static const struct {
+        int N;
+        fvi_conv g;
+    } list[] = {
+        /* H W C F KH KW SH SW DH DW pad_top pad_left OH OW */
+        {3, {24, 40, 1, 6, 5, 5, 1, 1, 1, 1, 0, 0, 20, 36}},   /* LeNet's first: shards */
+        {2, {24, 24, 3, 32, 7, 7, 1, 1, 1, 1, 3, 3, 24, 24}},  /* merged taps at borders */
+        {4, {8, 8, 24, 40, 3, 3, 1, 1, 1, 1, 1, 1, 8, 8}},     /* several panels */
+        {9, {3, 4, 24, 33, 3, 3, 1, 1, 1, 1, 1, 1, 3, 4}},     /* tiles that cross images */
+        {3, {9, 11, 160, 160, 3, 3, 2, 2, 1, 1, 1, 1, 5, 6}},  /* panels outside; strides */
+        {37, {1, 1, 700, 300, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1}},  /* dense */
+        {5, {7, 7, 5, 11, 7, 7, 1, 1, 1, 1, 0, 0, 1, 1}},      /* dense in disguise */
+        {5, {7, 6, 30, 47, 1, 1, 1, 1, 1, 1, 0, 0, 7, 6}},     /* pointwise */
+        {3, {9, 8, 30, 47, 1, 1, 2, 3, 1, 1, 0, 0, 5, 3}},     /* pointwise with strides */
+        {1, {30, 30, 2, 3, 13, 13, 1, 1, 1, 2, 2, 2, 22, 10}}, /* 169 taps, dilated */
+        {2, {14, 14, 4, 4, 13, 12, 3, 3, 1, 1, 6, 6, 5, 5}},   /* kernel about the image */
+        {2, {9, 9, 3, 5, 2, 3, 5, 7, 1, 1, 0, 0, 2, 1}},       /* strides beyond the kernel */
+        {2, {3, 5, 2, 3, 2, 2, 1, 1, 1000000000, 3, 1000000000, 1, 3, 4}}, /* huge dilation */
+        {2, {3, 300, 2, 3, 1, 2, 1, 1, 1, 1, 2, 0, 7, 299}}, /* rows of padding alone */
+        {1, {2, 2, 3, 4, 3, 3, 2, 2, 2, 2, 4, 4, 3, 3}}, /* strides and dilations share a factor */
+        {2, {40, 1, 64, 64, 3, 1, 1, 1, 1, 1, 1, 0, 40, 1}}, /* one column */
+    };
+    for (size_t i = 0; i < FVI_COUNT(list); ++i)
+        check_case(list[i].g, list[i].N, 1000 + i, true);
+}
+
+static void test_empty_batch(void **state)
+{
+    (void)state;
+    const fvi_conv list[] = {{5, 5, 3, 4, 3, 3, 1, 1, 1, 1, 1, 1, 5, 5},
+                             {1, 1, 3, 4, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1}};
+    bool is_usable;
+    const fvi_kernels *k;
+    for (int i = 0; (k = fvi_kernels_at(i, &is_usable)); ++i) {
+        if (!is_usable) continue;
+        for (size_t j = 0; j < FVI_COUNT(list); ++j) {
+            const fvi_conv *g = &list[j];
+            float w[3 * 3 * 3 * 4] = {0}, dw[3 * 3 * 3 * 4] = {1}, b[4] = {0}, db[4] = {2}, none;
+            size_t floats;
+            assert_int_equal(fvi_conv_scratch(&floats, k, g, 0, 2), FV_OK);
+            float *scratch = result_copy(NULL, floats);
+            fvi_conv_forward(k, NULL, g, 0, &none, &none, w, b, scratch);
+            fvi_conv_input_gradient(k, NULL, g, 0, &none, &none, w, scratch);
+            fvi_conv_weight_gradient(k, NULL, g, 0, dw, db, &none, &none, scratch);
+            assert_true(dw[0] == 1 && dw[1] == 0 && db[0] == 2);
+            free(scratch);
+        }
+    }
+}
+
+static void test_too_large(void **state)
+{
+    (void)state;
+    const fvi_kernels *k = fvi_kernels_select("generic");
+    const int big = 1 << 20;
+    const fvi_conv g = {big, big, big, big, big, big, 1, 1, 1, 1, 0, 0, 1, 1};
+    size_t floats;
+    assert_int_equal(fvi_conv_scratch(&floats, k, &g, 1, 1), FV_E_SHAPE);
+    const fvi_conv wide = {1 << 16, 1 << 16, 1 << 16, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1 << 16, 1 << 16};
+    assert_int_equal(fvi_conv_scratch(&floats, k, &wide, 1 << 16, 1), FV_E_SHAPE);
+}
+
+static int pools_begin(void **state)
+{
+    (void)state;
+    for (int i = 2; i <= THREADS; ++i) {
+        if (fvi_threads_new(&pools[i], i) != FV_OK) return -1;
+    }
+    return 0;
+}
+
+static int pools_end(void **state)
+{
+    (void)state;
+    for (int i = 2; i <= THREADS; ++i)
+        fvi_threads_free(pools[i]);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_random_geometries),
+        cmocka_unit_test(test_chosen_geometries),
+        cmocka_unit_test(test_empty_batch),
+        cmocka_unit_test(test_too_large),
+    };
+    return cmocka_run_group_tests(tests, pools_begin, pools_end);
+}
