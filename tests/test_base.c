@@ -51,6 +51,16 @@ static void test_status_long(void **state)
     memcpy(text + 1021, "\xC3\xA4 and more", 12); /* both fit */
     fvi_fail(FV_E_ARG, "%s", text);
     assert_int_equal(strlen(fv_error()), 1023);
+    static const char *const character[] = {"\xC3\xA4", "\xE2\x82\xAC", "\xF0\x9F\x98\x80"};
+    for (size_t i = 0; i < FVI_COUNT(character); i++) {
+        size_t size = strlen(character[i]);
+        for (size_t fits = 1; fits <= size; fits++) {
+            memset(text, 'x', 3000);
+            memcpy(text + 1023 - fits, character[i], size);
+            fvi_fail(FV_E_ARG, "%s", text);
+            assert_int_equal(strlen(fv_error()), fits < size ? 1023 - fits : 1023);
+        }
+    }
 }
 
 static void test_names(void **state)
@@ -64,9 +74,11 @@ static void test_names(void **state)
     assert_string_equal(fv_dtype_name(FV_FLOAT16), "float16");
     assert_string_equal(fv_dtype_name(FV_BOOL), "bool");
     assert_string_equal(fv_dtype_name((fv_dtype)12), "unknown");
-    assert_int_equal(fv_dtype_size(FV_FLOAT16), 2);
-    assert_int_equal(fv_dtype_size(FV_UINT64), 8);
-    assert_int_equal(fv_dtype_size(FV_BOOL), 1);
+    static const size_t size[] = {4, 8, 2, 1, 1, 2, 2, 4, 4, 8, 8, 1}; /* as in fv_dtype */
+    for (size_t i = 0; i < FVI_COUNT(size); i++) {
+        assert_int_equal(fv_dtype_size((fv_dtype)i), size[i]);
+    }
+    assert_int_equal(fv_dtype_size((fv_dtype)-1), 0);
     assert_int_equal(fv_dtype_size((fv_dtype)12), 0);
     char version[32];
     snprintf(version, sizeof version, "%d.%d.%d", FV_VERSION_MAJOR, FV_VERSION_MINOR,
@@ -392,6 +404,9 @@ static void test_text_numbers(void **state)
         fvi_text_free(&text);
     }
     fvi_text text = {0};
+    fvi_text_add_fixed(&text, 2.75, -1);
+    assert_string_equal(text.data, "3");
+    fvi_text_free(&text);
     fvi_text_add_fixed(&text, -DBL_MAX, 1000);
     assert_int_equal(text.size, 1 + 309 + 1 + 100);
     fvi_text_free(&text);
@@ -461,12 +476,19 @@ static void test_text_words(void **state)
     static const char *const edge[] = {"abcd"};
     assert_string_equal(fvi_nearest("abxy", edge, 1), "abcd"); /* 2 of 4: still near */
     assert_null(fvi_nearest("axyz", edge, 1));                 /* 3 of 4: not */
+    static const char *const tail[] = {"def", "x"};
+    assert_string_equal(fvi_nearest("abcdef", tail, 2), "def"); /* three taken off, of 6 */
+    assert_null(fvi_nearest("aabcdef", tail, 1));               /* four, of 7 */
+    assert_string_equal(fvi_nearest("de", tail, 2), "def");     /* one put on */
+    assert_string_equal(fvi_nearest("x", tail, 2), "x");
+    assert_null(fvi_nearest("y", tail, 2));
     char safe[FVI_SAFE_TEXT], name[400];
     assert_string_equal(fvi_safe(safe, "conv1/\xC3\xA4"), "conv1/\xC3\xA4");
     assert_string_equal(fvi_safe(safe, "a\x1b[2J\xff\n"), "a\\x1b[2J\\xff\\x0a");
     assert_string_equal(fvi_safe(safe, "\xC2\x9B"), "\\xc2\\x9b");          /* C1 */
     assert_string_equal(fvi_safe(safe, "\xE2\x80\xAE"), "\\xe2\\x80\\xae"); /* right to left */
     assert_string_equal(fvi_safe(safe, NULL), "");
+    assert_string_equal(fvi_safe(safe, " ~\x7f\xC2\xA0"), " ~\\x7f\xC2\xA0");
     for (int first = 'a'; first < 'a' + 4; first++) {
         memset(name, 1, sizeof name - 1); /* each byte becomes four */
         memset(name, first, (size_t)(first - 'a'));

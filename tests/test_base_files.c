@@ -446,9 +446,12 @@ static void test_rng_spread(void **state)
         assert_true(fabs(count[i] - N / 7.0) < 5 * sqrt(N * 6.0 / 49));
     }
     assert_int_equal(fvi_rng_int(1, FVI_RNG_TEST, 0, 0, 1), 0);
+    int heads = 0;
     for (uint64_t i = 0; i < 100; i++) {
         assert_in_range(fvi_rng_int(1, FVI_RNG_TEST, 0, i, INT_MAX), 0, INT_MAX - 1);
+        heads += fvi_rng_int(1, FVI_RNG_TEST, 0, i, 2);
     }
+    assert_in_range(heads, 25, 75);
 }
 
 static void test_rng_permutation(void **state)
