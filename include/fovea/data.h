@@ -67,6 +67,8 @@ FV_API fv_tensor fv_dataset_y(const fv_dataset *dataset);
 FV_API int fv_dataset_label(const fv_dataset *dataset, int i);
 /** "made:digits", or the file. Borrowed. */
 FV_API const char *fv_dataset_name(const fv_dataset *dataset);
+/** What it is called in messages; copied. Errors: ARG; MEMORY. */
+FV_API fv_status fv_dataset_set_name(fv_dataset *dataset, const char *name);
 
 /**
  * Lay pictures into a batch: x [n,H,W,C] float32, 8-bit pixels as pixel * scale + offset, floats as they are.
