@@ -107,6 +107,7 @@ typedef struct fv_batch_normalization_config {
     const char *name;
     float momentum, epsilon;
     bool without_center, without_scale;
+    int axis; /* 0 means -1, the last; its number, counting the batch as axis 0, is the same */
 } fv_batch_normalization_config;
 
 typedef struct fv_dropout_config {

@@ -12,15 +12,17 @@ typedef struct fvi_op fvi_op;
 
 typedef enum fvi_field_kind {
     FVI_FIELD_INT,     /* int */
-    FVI_FIELD_PAIR,    /* int[2]; Keras: 3 or (3, 5) */
-    FVI_FIELD_FLOAT,   /* float */
+    FVI_FIELD_PAIR,    /* int[2]; Keras: 3 or (3, 5). standard NAN: None, the pair at .extra */
+    FVI_FIELD_FLOAT,   /* float. standard NAN: None, which is 0 in the struct */
+    FVI_FIELD_AXIS,    /* int, never 0 (the batch); Keras: -1, or [3] in older files */
     FVI_FIELD_WITHOUT, /* bool that is true when Keras's flag is False: use_bias -> without_bias */
     FVI_FIELD_WORD,    /* enum; one of .words */
     FVI_FIELD_INITIALIZER, /* fv_initializer; Keras: "he_normal" or HeNormal() as {"class_name": "HeNormal"} */
     FVI_FIELD_PADDING, /* fv_padding, then int[4] at .extra: "valid", "same", or ZeroPadding2D's forms */
     FVI_FIELD_PADS,  /* int[4], then bool without at .extra: 1, (2, 3), ((1, 1), (2, 2)) */
-    FVI_FIELD_SHAPE, /* int[4]: (28, 28, 1); Keras's batch_shape with a leading None too */
-    FVI_FIELD_IGNORED /* a Keras key that has no meaning here; only its default (.words[0].word, or None) is accepted */
+    FVI_FIELD_SHAPE, /* int[4]: (28, 28, 1). extra 1: Keras's batch_shape with a leading None, the form that is written out */
+    FVI_FIELD_IGNORED /* a Keras key that has no meaning here: only None and .words are accepted, the first being the default. A
+                         word's value is its fvi_value_kind. Written out unless .words is NULL or .extra is 1 (not every Keras has it) */
 } fvi_field_kind;
 
 typedef struct fvi_word {
@@ -35,7 +37,7 @@ typedef struct fvi_field {
     bool required;
     double
         standard; /* what Keras has when the key is absent; written out in JSON when the struct holds 0 */
-    double least, most;    /* of each number, after the default is put in */
+    double least, most;    /* of each number, after the default is put in. A float whose standard is not 0 must be above 0 */
     const fvi_word *words; /* ends with {NULL, 0} */
 } fvi_field;
 
@@ -113,7 +115,8 @@ struct fvi_op {
     size_t n_fields;
     int min_inputs, max_inputs;
     bool
-        is_view; /* y is x under another shape: the planner gives both the same memory; forward and backward are NULL */
+        is_view; /* y is x under another shape: the planner gives both the same memory; forward and backward are NULL (as they are in
+                    InputLayer, whose y is the caller's batch) */
     fv_status (*infer)(
         fvi_node *n,
         const fvi_setup
@@ -130,8 +133,8 @@ const fvi_op *fvi_op_find(const char *name);  /* NULL: none */
 const fvi_op *fvi_op_at(size_t i);            /* NULL past the end */
 const char *fvi_op_nearest(const char *name); /* the known name nearest to it, or NULL */
 
-/* op_config.c. All errors are FV_E_ARG (FV_E_FORMAT from a value) with a message such as
-   `strides 0: expected an integer of 1 or more`; the caller adds the layer. */
+/* op_config.c. All errors are FV_E_ARG (from a value FV_E_FORMAT, or FV_E_UNSUPPORTED for what only Keras can do) with a message
+   such as `strides 0: expected an integer of 1 or more`; the caller adds the layer. */
 
 /* Check a config given in C and complete it: defaults for zeros, second of a pair. config has op->config_size bytes. */
 fv_status fvi_op_config_complete(const fvi_op *op, void *config);
@@ -149,14 +152,29 @@ void fvi_activate(const fvi_run *r, fv_activation_kind kind, float *y, size_t ro
 void fvi_activate_gradient(const fvi_run *r, fv_activation_kind kind, float *dy, const float *y,
                            size_t rows, int C);
 extern const fvi_word fvi_activation_words[]; /* "linear", "relu", ... */
+extern const fvi_word fvi_channels_last[];    /* op_node.c: the one data_format; for FVI_FIELD_IGNORED */
 
-/* op_config.c: call fn(r, i) for each image i of the batch, on r->threads. */
+/* op_node.c. Call fn(r, i) for each image i of the batch, on r->threads. */
 void fvi_each_image(const fvi_run *r, void (*fn)(const fvi_run *r, int i));
+/* Call fn(r, first, count) on pieces of [0, n), n counting floats; where it is cut depends on n alone. */
+void fvi_each_piece(const fvi_run *r, size_t n,
+                    void (*fn)(const fvi_run *r, size_t first, size_t count));
+#define FVI_PIECE 4096 /* every piece begins at a multiple of it */
 size_t fvi_image_floats(const fv_shape *shape); /* product of dims, known to fit */
+/* Begin infer: forget what an earlier one set; geometry_size bytes in n->geometry, zeroed (0: none). */
+fv_status fvi_node_begin(fvi_node *n, size_t geometry_size);
 /* Declare a weight in infer; counts are checked. */
 fv_status fvi_node_weight(fvi_node *n, const char *name, fv_shape shape, fv_initializer initializer,
                           double fan_in, double fan_out, bool is_state);
 /* FV_E_SHAPE unless input i of the node has that rank: "Conv2D needs images of rank 3 (H, W, C), found 128". */
 fv_status fvi_node_rank(const fvi_node *n, int i, int rank);
+/* Images [H,W,C] under a window that slides: window[0] for H, window[1] for W. */
+typedef struct fvi_slide {
+    const char *what;     /* "kernel" or "pool", for the message */
+    const int *size, *strides, *dilation; /* [2]; dilation NULL: 1 */
+    fv_padding padding;
+    const int *pads; /* [4] */
+} fvi_slide;
+fv_status fvi_slide_fit(fvi_window window[2], const fvi_slide *slide, const fv_shape *x);
 
 #endif

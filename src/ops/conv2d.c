@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* Conv2D: y = activation(conv(x, kernel) + bias); images [H,W,C] to [OH,OW,filters]. */
+#include "ops/op.h"
+
+#include <limits.h>
+
+enum { CONV2D_KERNEL, CONV2D_BIAS };
+
+static fv_status conv2d_infer(fvi_node *n, const fvi_setup *setup)
+{
+    const fv_conv2d_config *c = n->config;
+    const fv_shape *x = &n->x_shape[0];
+    fvi_window window[2];
+    size_t count = 0;
+    FVI_TRY(fvi_node_begin(n, sizeof(fvi_conv)));
+    FVI_TRY(fvi_node_rank(n, 0, 3));
+    const fvi_slide slide = {.what = "kernel",
+                             .size = c->kernel_size,
+                             .strides = c->strides,
+                             .dilation = c->dilation_rate,
+                             .padding = c->padding,
+                             .pads = c->pads};
+    FVI_TRY(fvi_slide_fit(window, &slide, x));
+    int C = x->dim[2], F = c->filters, KH = c->kernel_size[0], KW = c->kernel_size[1];
+    n->y_shape = (fv_shape){3, {window[0].out, window[1].out, F}};
+    FVI_TRY(fvi_shape_count(&count, &n->y_shape));
+    /* Fans as Keras counts them: every tap of the kernel. */
+    double taps = (double)KH * (double)KW;
+    FVI_TRY(fvi_node_weight(n, "kernel", (fv_shape){4, {KH, KW, C, F}}, c->kernel_initializer,
+                            taps * C, taps * F, false));
+    if (!c->without_bias) {
+        FVI_TRY(fvi_node_weight(n, "bias", (fv_shape){1, {F}}, c->bias_initializer, F, F, false));
+    }
+    fvi_conv *g = n->geometry;
+    *g = (fvi_conv){.H = x->dim[0],
+                    .W = x->dim[1],
+                    .C = C,
+                    .F = F,
+                    .KH = KH,
+                    .KW = KW,
+                    .SH = c->strides[0],
+                    .SW = c->strides[1],
+                    .DH = c->dilation_rate[0],
+                    .DW = c->dilation_rate[1],
+                    .pad_top = window[0].before,
+                    .pad_left = window[1].before,
+                    .OH = window[0].out,
+                    .OW = window[1].out};
+    return fvi_conv_scratch(&n->scratch_floats, setup->kernels, g, setup->max_batch,
+                            setup->threads);
+}
+
+static size_t conv2d_rows(const fvi_run *r)
+{
+    const fvi_conv *g = r->node->geometry;
+    return (size_t)r->n * (size_t)g->OH * (size_t)g->OW;
+}
+
+static void conv2d_forward(const fvi_run *r)
+{
+    const fv_conv2d_config *c = r->node->config;
+    const fvi_conv *g = r->node->geometry;
+    if (r->n == 0) return;
+    fvi_conv_forward(r->k, r->threads, g, r->n, r->y, r->x[0], r->w[CONV2D_KERNEL],
+                     c->without_bias ? NULL : r->w[CONV2D_BIAS], r->scratch);
+    if (!r->logits) fvi_activate(r, c->activation, r->y, conv2d_rows(r), g->F);
+}
+
+static void conv2d_backward(const fvi_run *r)
+{
+    const fv_conv2d_config *c = r->node->config;
+    const fvi_conv *g = r->node->geometry;
+    if (r->n == 0) return;
+    if (!r->logits) fvi_activate_gradient(r, c->activation, r->dy, r->y, conv2d_rows(r), g->F);
+    fvi_conv_weight_gradient(r->k, r->threads, g, r->n, r->dw[CONV2D_KERNEL],
+                             c->without_bias ? NULL : r->dw[CONV2D_BIAS], r->x[0], r->dy,
+                             r->scratch);
+    if (r->dx[0]) {
+        fvi_conv_input_gradient(r->k, r->threads, g, r->n, r->dx[0], r->dy, r->w[CONV2D_KERNEL],
+                                r->scratch);
+    }
+}
+
+static fv_activation_kind conv2d_head(const fvi_node *n)
+{
+    const fv_conv2d_config *c = n->config;
+    bool is_head = c->activation == FV_SIGMOID || c->activation == FV_SOFTMAX;
+    return is_head ? c->activation : FV_LINEAR;
+}
+
+#define CONV2D_AT(member) offsetof(fv_conv2d_config, member)
+
+static const fvi_word conv2d_groups[] = {{"1", FVI_VALUE_INT}, {NULL, 0}};
+
+static const fvi_field conv2d_fields[] = {
+    {.key = "filters",
+     .kind = FVI_FIELD_INT,
+     .offset = CONV2D_AT(filters),
+     .required = true,
+     .least = 1,
+     .most = INT_MAX},
+    {.key = "kernel_size",
+     .kind = FVI_FIELD_PAIR,
+     .offset = CONV2D_AT(kernel_size),
+     .required = true,
+     .least = 1,
+     .most = INT_MAX},
+    {.key = "strides",
+     .kind = FVI_FIELD_PAIR,
+     .offset = CONV2D_AT(strides),
+     .standard = 1,
+     .least = 1,
+     .most = INT_MAX},
+    {.key = "padding",
+     .kind = FVI_FIELD_PADDING,
+     .offset = CONV2D_AT(padding),
+     .extra = CONV2D_AT(pads)},
+    {.key = "data_format", .kind = FVI_FIELD_IGNORED, .words = fvi_channels_last},
+    {.key = "dilation_rate",
+     .kind = FVI_FIELD_PAIR,
+     .offset = CONV2D_AT(dilation_rate),
+     .standard = 1,
+     .least = 1,
+     .most = INT_MAX},
+    {.key = "groups", .kind = FVI_FIELD_IGNORED, .words = conv2d_groups},
+    {.key = "activation",
+     .kind = FVI_FIELD_WORD,
+     .offset = CONV2D_AT(activation),
+     .words = fvi_activation_words},
+    {.key = "use_bias", .kind = FVI_FIELD_WITHOUT, .offset = CONV2D_AT(without_bias)},
+    {.key = "kernel_initializer",
+     .kind = FVI_FIELD_INITIALIZER,
+     .offset = CONV2D_AT(kernel_initializer),
+     .standard = FV_GLOROT_UNIFORM},
+    {.key = "bias_initializer",
+     .kind = FVI_FIELD_INITIALIZER,
+     .offset = CONV2D_AT(bias_initializer),
+     .standard = FV_ZEROS},
+    {.key = "kernel_regularizer", .kind = FVI_FIELD_IGNORED},
+    {.key = "bias_regularizer", .kind = FVI_FIELD_IGNORED},
+    {.key = "activity_regularizer", .kind = FVI_FIELD_IGNORED},
+    {.key = "kernel_constraint", .kind = FVI_FIELD_IGNORED},
+    {.key = "bias_constraint", .kind = FVI_FIELD_IGNORED},
+};
+
+const fvi_op fvi_op_conv2d = {
+    .name = "Conv2D",
+    .config_size = sizeof(fv_conv2d_config),
+    .fields = conv2d_fields,
+    .n_fields = FVI_COUNT(conv2d_fields),
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .infer = conv2d_infer,
+    .forward = conv2d_forward,
+    .backward = conv2d_backward,
+    .head = conv2d_head,
+};

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* Dense: y = activation(x kernel + bias) on the last axis; [..., C] to [..., units]. */
+#include "ops/op.h"
+
+#include <limits.h>
+
+enum { DENSE_KERNEL, DENSE_BIAS };
+
+/* A convolution by one pixel: the axes before the last, taken together, are its height. */
+static fv_status dense_infer(fvi_node *n, const fvi_setup *setup)
+{
+    const fv_dense_config *c = n->config;
+    const fv_shape *x = &n->x_shape[0];
+    size_t count = 0;
+    FVI_TRY(fvi_node_begin(n, sizeof(fvi_conv)));
+    if (x->rank < 1) return fvi_fail(FV_E_SHAPE, "Dense needs an input with an axis");
+    FVI_TRY(fvi_node_rank(n, 0, x->rank));
+    FVI_TRY(fvi_shape_count(&count, x));
+    int C = x->dim[x->rank - 1], F = c->units;
+    size_t rows = count / (size_t)C;
+    if (rows > INT_MAX) {
+        char text[FVI_SHAPE_TEXT];
+        return fvi_fail(FV_E_SHAPE, "input %s has %zu rows; at most %d are supported",
+                        fvi_shape_text(text, x), rows, INT_MAX);
+    }
+    n->y_shape = *x;
+    n->y_shape.dim[x->rank - 1] = F;
+    FVI_TRY(fvi_shape_count(&count, &n->y_shape));
+    FVI_TRY(
+        fvi_node_weight(n, "kernel", (fv_shape){2, {C, F}}, c->kernel_initializer, C, F, false));
+    if (!c->without_bias) {
+        FVI_TRY(fvi_node_weight(n, "bias", (fv_shape){1, {F}}, c->bias_initializer, F, F, false));
+    }
+    fvi_conv *g = n->geometry;
+    *g = (fvi_conv){.H = (int)rows,
+                    .W = 1,
+                    .C = C,
+                    .F = F,
+                    .KH = 1,
+                    .KW = 1,
+                    .SH = 1,
+                    .SW = 1,
+                    .DH = 1,
+                    .DW = 1,
+                    .OH = (int)rows,
+                    .OW = 1};
+    return fvi_conv_scratch(&n->scratch_floats, setup->kernels, g, setup->max_batch,
+                            setup->threads);
+}
+
+static void dense_forward(const fvi_run *r)
+{
+    const fv_dense_config *c = r->node->config;
+    const fvi_conv *g = r->node->geometry;
+    if (r->n == 0) return;
+    fvi_conv_forward(r->k, r->threads, g, r->n, r->y, r->x[0], r->w[DENSE_KERNEL],
+                     c->without_bias ? NULL : r->w[DENSE_BIAS], r->scratch);
+    if (!r->logits) fvi_activate(r, c->activation, r->y, (size_t)r->n * (size_t)g->H, g->F);
+}
+
+static void dense_backward(const fvi_run *r)
+{
+    const fv_dense_config *c = r->node->config;
+    const fvi_conv *g = r->node->geometry;
+    if (r->n == 0) return;
+    if (!r->logits) {
+        fvi_activate_gradient(r, c->activation, r->dy, r->y, (size_t)r->n * (size_t)g->H, g->F);
+    }
+    fvi_conv_weight_gradient(r->k, r->threads, g, r->n, r->dw[DENSE_KERNEL],
+                             c->without_bias ? NULL : r->dw[DENSE_BIAS], r->x[0], r->dy,
+                             r->scratch);
+    if (r->dx[0]) {
+        fvi_conv_input_gradient(r->k, r->threads, g, r->n, r->dx[0], r->dy, r->w[DENSE_KERNEL],
+                                r->scratch);
+    }
+}
+
+static fv_activation_kind dense_head(const fvi_node *n)
+{
+    const fv_dense_config *c = n->config;
+    bool is_head = c->activation == FV_SIGMOID || c->activation == FV_SOFTMAX;
+    return is_head ? c->activation : FV_LINEAR;
+}
+
+#define DENSE_AT(member) offsetof(fv_dense_config, member)
+
+static const fvi_field dense_fields[] = {
+    {.key = "units",
+     .kind = FVI_FIELD_INT,
+     .offset = DENSE_AT(units),
+     .required = true,
+     .least = 1,
+     .most = INT_MAX},
+    {.key = "activation",
+     .kind = FVI_FIELD_WORD,
+     .offset = DENSE_AT(activation),
+     .words = fvi_activation_words},
+    {.key = "use_bias", .kind = FVI_FIELD_WITHOUT, .offset = DENSE_AT(without_bias)},
+    {.key = "kernel_initializer",
+     .kind = FVI_FIELD_INITIALIZER,
+     .offset = DENSE_AT(kernel_initializer),
+     .standard = FV_GLOROT_UNIFORM},
+    {.key = "bias_initializer",
+     .kind = FVI_FIELD_INITIALIZER,
+     .offset = DENSE_AT(bias_initializer),
+     .standard = FV_ZEROS},
+    {.key = "kernel_regularizer", .kind = FVI_FIELD_IGNORED},
+    {.key = "bias_regularizer", .kind = FVI_FIELD_IGNORED},
+    {.key = "activity_regularizer", .kind = FVI_FIELD_IGNORED},
+    {.key = "kernel_constraint", .kind = FVI_FIELD_IGNORED},
+    {.key = "bias_constraint", .kind = FVI_FIELD_IGNORED},
+};
+
+const fvi_op fvi_op_dense = {
+    .name = "Dense",
+    .config_size = sizeof(fv_dense_config),
+    .fields = dense_fields,
+    .n_fields = FVI_COUNT(dense_fields),
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .infer = dense_infer,
+    .forward = dense_forward,
+    .backward = dense_backward,
+    .head = dense_head,
+};
