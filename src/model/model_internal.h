@@ -85,6 +85,8 @@ void fvi_model_name_put(fv_model *model, int id);
 /* FV_E_ARG unless a name or class is well formed: not empty, at most FVI_MAX_NAME bytes of UTF-8. */
 fv_status fvi_model_check_name(const char *what, const char *name);
 /* model_build.c */
+fv_status fvi_model_make(fv_model **model, const char *name,
+                         const fv_model_config *config); /* fv_model_new with its status */
 /* Takes ownership of config (completed), after a failure too. The id, or minus a status. */
 int fvi_model_add_node(fv_model *model, const fvi_op *op, const int *inputs, int n_inputs,
                        void *config, const char *name);
@@ -92,7 +94,10 @@ int fvi_model_add_node(fv_model *model, const fvi_op *op, const int *inputs, int
 fv_status fvi_model_prepare(fv_model *model, int output, int batch);
 fv_status fvi_model_fail(fv_model *model,
                          fv_status status); /* keep the present fv_error() as the sticky one */
-/* model_save.c: the graph as Keras-style JSON, and back (not built) */
+/* model_save.c: a model from the bytes of its file; path is for messages */
+fv_status fvi_model_read_bytes(fv_model **model, const unsigned char *bytes, size_t size,
+                               const char *path, const fv_model_config *config);
+/* model_graph.c: the graph as Keras-style JSON, and back (not built) */
 fv_status fvi_model_to_graph(const fv_model *model, fvi_value **graph);
 fv_status fvi_model_from_graph(fv_model **model, const fvi_value *graph,
                                const fv_model_config *config);
