@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Golden files for tests: JSON with numbers in, arrays of double out, and comparisons that say where. */
+/* Golden files for tests: JSON in, arrays of double out, and comparisons that say where. */
 #ifndef TEST_GOLDEN_H
 #define TEST_GOLDEN_H
 

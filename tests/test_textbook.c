@@ -62,7 +62,7 @@ static void check_printed_slice(const char *key, const json_t *value, const gold
     golden_free(&want);
 }
 
-/* Compare everything published under NAME with the array computed for it. Returns how many keys that were. */
+/* Compare everything published under NAME with the array computed; returns how many keys it was. */
 static int check_printed(const json_t *item, const char *name, const golden_array *shape,
                          const double *data)
 {
@@ -496,8 +496,8 @@ static void test_lecture_output_sizes(void **state)
     assert_int_equal(json_array_size(list), 16);
 }
 
-/* How many numbers a layer learns: the gradients that a backward function sets. With no images they are all zero, and
-   what it does not set stays NaN. f = 0 stands for a dense layer, f = -1 for batch normalisation. */
+/* How many numbers a layer learns: the gradients that a backward function sets. With no images they
+   are all 0, and what it does not set stays NaN. f = 0: a dense layer, -1: batch normalisation. */
 static long parameters(int f, int c, int filters)
 {
     const size_t room = (size_t)(f > 0 ? f * f : 1) * (size_t)c * (size_t)filters + 4096;

@@ -27,8 +27,9 @@ extern "C" {
  *         FV_E_SHAPE for a size or stride < 1, a pad < 0, a filter larger than its padded input,
  *         or an array with more elements than memory can hold. Outputs are untouched then.
  *         n = 0 images is legal: nothing is written, except that sums over the batch become 0.
- * Judge:  tests/test_textbook.c (the course's and the lectures' numbers, and Keras's) and
- *         tests/test_textbook_grad.c (every backward function against central differences).
+ * Judge:  tests/test_textbook.c and _numbers.c (the numbers of the course, the lectures, numpy, a
+ *         whole network's step), _grad.c (every backward function against central differences),
+ *         _edges.c and _errors.c.
  */
 
 /* ---- tb_conv.c: the course's convolution ---- */

@@ -19,6 +19,13 @@
                             least);                                                                \
     } while (0)
 
+/* Pass an error of fv_tb_out_size up with the axis it is about. */
+#define FVI_TB_TRY_AXIS(who, axis, call)                                                           \
+    do {                                                                                           \
+        fv_status fvi_tb_status = (call);                                                          \
+        if (fvi_tb_status != FV_OK) return fvi_fail_in(fvi_tb_status, "%s, %s", who, axis);        \
+    } while (0)
+
 /* Is an array of doubles [size[0], ..., size[rank-1]] one that memory can hold? size[0], the batch,
    may be 0; the others are >= 1. After this no index into the array can overflow a ptrdiff_t. */
 fv_status fvi_tb_array(const char *who, const char *array, int rank, const int *size);

@@ -44,8 +44,8 @@ fv_status fv_tb_zero_pad(double *y, const double *x, int n, int h, int w, int c,
     FVI_TB_LEAST(who, n, 0);
     FVI_TB_LEAST(who, c, 1);
     int padded_h = 0, padded_w = 0; /* as many as a window of one pixel has positions */
-    FVI_TRY(fv_tb_out_size(&padded_h, h, 1, 1, pad));
-    FVI_TRY(fv_tb_out_size(&padded_w, w, 1, 1, pad));
+    FVI_TB_TRY_AXIS(who, "height", fv_tb_out_size(&padded_h, h, 1, 1, pad));
+    FVI_TB_TRY_AXIS(who, "width", fv_tb_out_size(&padded_w, w, 1, 1, pad));
     FVI_TRY(fvi_tb_array(who, "y", 4, (int[]){n, padded_h, padded_w, c}));
 
     for (ptrdiff_t i = 0; i < n; i++) {
@@ -85,8 +85,8 @@ static fv_status tb_conv_check(int *n_H, int *n_W, const char *who, const fv_tb_
     FVI_TB_LEAST(who, d->n, 0);
     FVI_TB_LEAST(who, d->c, 1);
     FVI_TB_LEAST(who, d->filters, 1);
-    FVI_TRY(fv_tb_out_size(n_H, d->h, d->f, d->stride, d->pad));
-    FVI_TRY(fv_tb_out_size(n_W, d->w, d->f, d->stride, d->pad));
+    FVI_TB_TRY_AXIS(who, "height", fv_tb_out_size(n_H, d->h, d->f, d->stride, d->pad));
+    FVI_TB_TRY_AXIS(who, "width", fv_tb_out_size(n_W, d->w, d->f, d->stride, d->pad));
     FVI_TRY(fvi_tb_array(who, "a_prev", 4, (int[]){d->n, d->h, d->w, d->c}));
     FVI_TRY(fvi_tb_array(who, "w", 4, (int[]){d->f, d->f, d->c, d->filters}));
     FVI_TRY(fvi_tb_array(who, "z", 4, (int[]){d->n, *n_H, *n_W, d->filters}));

@@ -45,8 +45,8 @@ static fv_status tb_pool_check(int *n_H, int *n_W, const char *who, const fv_tb_
     if (d->mode != FV_TB_MAX && d->mode != FV_TB_AVERAGE)
         return fvi_fail(FV_E_ARG, "%s: mode is %d; FV_TB_MAX or FV_TB_AVERAGE is expected", who,
                         (int)d->mode);
-    FVI_TRY(fv_tb_out_size(n_H, d->h, d->f, d->stride, 0));
-    FVI_TRY(fv_tb_out_size(n_W, d->w, d->f, d->stride, 0));
+    FVI_TB_TRY_AXIS(who, "height", fv_tb_out_size(n_H, d->h, d->f, d->stride, 0));
+    FVI_TB_TRY_AXIS(who, "width", fv_tb_out_size(n_W, d->w, d->f, d->stride, 0));
     FVI_TRY(fvi_tb_array(who, "a_prev", 4, (int[]){d->n, d->h, d->w, d->c}));
     return FV_OK;
 }

@@ -139,6 +139,7 @@ fv_status fv_tb_rng_randint(fv_tb_rng *rng, int64_t *out, size_t n, int64_t lo, 
 fv_status fv_tb_rng_shuffle(fv_tb_rng *rng, int *p, int n)
 {
     const char *who = "fv_tb_rng_shuffle";
+    FVI_TB_NEED(who, p);
     FVI_TRY(tb_rng_check(who, rng, p));
     FVI_TB_LEAST(who, n, 0);
     for (int i = n - 1; i > 0; i--) {
@@ -153,6 +154,7 @@ fv_status fv_tb_rng_shuffle(fv_tb_rng *rng, int *p, int n)
 fv_status fv_tb_rng_permutation(fv_tb_rng *rng, int *p, int n)
 {
     const char *who = "fv_tb_rng_permutation";
+    FVI_TB_NEED(who, p);
     FVI_TRY(tb_rng_check(who, rng, p));
     FVI_TB_LEAST(who, n, 0);
     for (int k = 0; k < n; k++)
