@@ -15,6 +15,7 @@
 #define FVI_FMA(a, b, c) ((a) * (b) + (c)) /* two roundings: no instruction is assumed */
 #define FVI_LOAD_FIRST(p, n) generic_load_first((p), (n))
 #define FVI_STORE_FIRST(p, v, n) generic_store_first((p), (v), (n))
+#define FVI_SQRT(v) generic_sqrt(v)
 
 typedef float generic_part __attribute__((vector_size(16)));
 
@@ -32,5 +33,13 @@ static inline void generic_store_first(float *p, generic_part v, int n)
         p[i] = v[i];
 }
 
+static inline generic_part generic_sqrt(generic_part v)
+{
+    for (int i = 0; i < 4; ++i)
+        v[i] = sqrtf(v[i]);
+    return v;
+}
+
 #include "kernels/kernels_tile.h"
+#include "kernels/kernels_curves.h"
 #include "kernels/kernels_loops.h"

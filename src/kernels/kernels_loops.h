@@ -77,14 +77,6 @@ static void FVI_NAME(clip_gradient)(size_t n, float *dz, const float *y)
         dz[i] = y[i] > 0 ? dz[i] : 0;
 }
 
-static void FVI_NAME(sigmoid)(size_t n, float *y, const float *x)
-{
-    for (size_t i = 0; i < n; ++i) {
-        float e = expf(-fabsf(x[i])); /* never overflows */
-        y[i] = (x[i] < 0 ? e : 1.0f) / (1.0f + e);
-    }
-}
-
 static void FVI_NAME(sigmoid_gradient)(size_t n, float *dz, const float *y)
 {
     FVI_EACH_ALONE
@@ -92,52 +84,11 @@ static void FVI_NAME(sigmoid_gradient)(size_t n, float *dz, const float *y)
         dz[i] *= y[i] * (1.0f - y[i]);
 }
 
-static void FVI_NAME(tanh)(size_t n, float *y, const float *x)
-{
-    for (size_t i = 0; i < n; ++i)
-        y[i] = tanhf(x[i]);
-}
-
 static void FVI_NAME(tanh_gradient)(size_t n, float *dz, const float *y)
 {
     FVI_EACH_ALONE
     for (size_t i = 0; i < n; ++i)
         dz[i] *= 1.0f - y[i] * y[i];
-}
-
-/* ---- row by row ---- */
-
-static void FVI_NAME(softmax)(size_t rows, int C, float *y, const float *x)
-{
-    const size_t columns = (size_t)C;
-    for (size_t r = 0; r < rows; ++r, x += columns, y += columns) {
-        float max = x[0];
-        double sum = 0;
-        for (size_t c = 1; c < columns; ++c)
-            max = x[c] > max ? x[c] : max;
-        for (size_t c = 0; c < columns; ++c) {
-            y[c] = expf(x[c] - max);
-            sum += (double)y[c];
-        }
-        const float scale = (float)(1.0 / sum);
-        FVI_EACH_ALONE
-        for (size_t c = 0; c < columns; ++c)
-            y[c] *= scale;
-    }
-}
-
-static void FVI_NAME(softmax_gradient)(size_t rows, int C, float *dz, const float *y)
-{
-    const size_t columns = (size_t)C;
-    for (size_t r = 0; r < rows; ++r, dz += columns, y += columns) {
-        double sum = 0;
-        for (size_t c = 0; c < columns; ++c)
-            sum += (double)dz[c] * (double)y[c];
-        const float mean = (float)sum;
-        FVI_EACH_ALONE
-        for (size_t c = 0; c < columns; ++c)
-            dz[c] = y[c] * (dz[c] - mean);
-    }
 }
 
 /* ---- batch normalisation ---- */
@@ -375,14 +326,36 @@ static bool FVI_NAME(adam)(size_t n, float *w, const float *g, float *m, float *
     const float rate = p->rate, epsilon = p->epsilon;
     const float share_1 = (float)(1.0 - (double)p->beta_1);
     const float share_2 = (float)(1.0 - (double)p->beta_2);
-    unsigned bad = 0;
-    for (size_t i = 0; i < n; ++i) {
-        m[i] += (g[i] - m[i]) * share_1;
-        v[i] += (g[i] * g[i] - v[i]) * share_2;
-        w[i] -= rate * m[i] / (sqrtf(v[i]) + epsilon);
-        bad |= (g[i] - g[i]) + (w[i] - w[i]) != 0.0f;
+    FVI_VECTOR bad = {0}; /* becomes NaN */
+    size_t i = 0;
+    for (; i < n; i += FVI_LANES) {
+        const size_t left = n - i < FVI_LANES ? n - i : FVI_LANES;
+        FVI_VECTOR weight, slope, first, second;
+        if (left == FVI_LANES) {
+            weight = FVI_LOAD(w + i), slope = FVI_LOAD(g + i);
+            first = FVI_LOAD(m + i), second = FVI_LOAD(v + i);
+        } else {
+            weight = FVI_LOAD_FIRST(w + i, (int)left), slope = FVI_LOAD_FIRST(g + i, (int)left);
+            first = FVI_LOAD_FIRST(m + i, (int)left), second = FVI_LOAD_FIRST(v + i, (int)left);
+        }
+        first += (slope - first) * share_1;
+        second += (slope * slope - second) * share_2;
+        weight -= first * rate / (FVI_SQRT(second) + epsilon);
+        bad += (slope - slope) + (weight - weight);
+        if (left == FVI_LANES) {
+            FVI_STORE(w + i, weight);
+            FVI_STORE(m + i, first);
+            FVI_STORE(v + i, second);
+        } else {
+            FVI_STORE_FIRST(w + i, weight, (int)left);
+            FVI_STORE_FIRST(m + i, first, (int)left);
+            FVI_STORE_FIRST(v + i, second, (int)left);
+        }
     }
-    return bad == 0;
+    bool is_good = true;
+    for (int lane = 0; lane < FVI_LANES; ++lane)
+        is_good &= bad[lane] == 0;
+    return is_good;
 }
 
 const fvi_kernels FVI_CAT(fvi_kernels, FVI_ISA) = {

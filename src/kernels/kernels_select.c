@@ -9,11 +9,21 @@ static bool select_always(void)
     return true;
 }
 
+#if defined(__x86_64__)
+static bool select_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+#endif
+
 static const struct select_row {
     const fvi_kernels *kernels;
     bool (*is_usable)(void);
 } select_list[] = {
     {&fvi_kernels_generic, select_always},
+#if defined(__x86_64__)
+    {&fvi_kernels_avx2, select_avx2},
+#endif
 };
 
 const fvi_kernels *fvi_kernels_at(int i, bool *is_usable)

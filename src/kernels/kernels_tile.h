@@ -7,6 +7,7 @@
      FVI_ROWS_MAX      rows of the largest tile; FVI_EACH_ROWS(X) is X(1) X(2) ... X(FVI_ROWS_MAX)
      FVI_VECTORS_MAX   vectors of the largest tile; FVI_EACH_VECTORS(X, m) is X(m, 1) X(m, 2) ...
      FVI_FMA(a, b, c)  a * b + c, fused where the instruction set fuses: with contraction off only an intrinsic says so
+     FVI_SQRT(v)       the root of each lane
      FVI_LOAD_FIRST(p, n), FVI_STORE_FIRST(p, v, n)  the first n lanes, 0 < n < FVI_LANES; other lanes zero, untouched
    The accumulators are a plain array with constant bounds under fully unrolled loops: both compilers keep it in registers. */
 
