@@ -14,6 +14,13 @@ static bool select_avx2(void)
 {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
+
+static bool select_avx512(void)
+{
+    return select_avx2() && __builtin_cpu_supports("avx512f") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq");
+}
 #endif
 
 static const struct select_row {
@@ -23,6 +30,7 @@ static const struct select_row {
     {&fvi_kernels_generic, select_always},
 #if defined(__x86_64__)
     {&fvi_kernels_avx2, select_avx2},
+    {&fvi_kernels_avx512, select_avx512},
 #endif
 };
 

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* The kernels with AVX-512: F, VL, BW and DQ, x86 servers since 2017. */
+#include "kernels/kernels_list.h"
+
+typedef int kernels_avx512_unused; /* a file must not be empty on other processors */
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+#include <math.h>
+#include <string.h>
+
+#define FVI_ISA avx512
+#define FVI_ISA_TEXT "avx512"
+#define FVI_LANES 16
+#define FVI_ROWS_MAX                                                                               \
+    14 /* 28 sums, 2 loads, 1 broadcast of 32 registers; 14 divides 7 * 2^k images */
+#define FVI_VECTORS_MAX 2
+#define FVI_EACH_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#define FVI_EACH_VECTORS(X, m) X(m, 1) X(m, 2)
+#define FVI_FMA(a, b, c) _mm512_fmadd_ps((a), (b), (c))
+#define FVI_SQRT(v) _mm512_sqrt_ps(v)
+#define FVI_LOAD_FIRST(p, n) _mm512_maskz_loadu_ps(avx512_mask(n), (p))
+#define FVI_STORE_FIRST(p, v, n) _mm512_mask_storeu_ps((p), avx512_mask(n), (v))
+
+FVI_ISA_BEGIN("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")
+
+static inline __attribute__((always_inline)) __mmask16 avx512_mask(int n)
+{
+    return (__mmask16)((1u << n) - 1);
+}
+
+#include "kernels/kernels_tile.h"
+#include "kernels/kernels_curves.h"
+#include "kernels/kernels_loops.h"
+
+FVI_ISA_END
+
+#endif
