@@ -17,7 +17,6 @@
 struct fvi_save {
     char *path;      /* as the caller gave it, for messages */
     char *target;    /* what path resolves to */
-    char *folder;    /* of target; made early, since after the rename nothing may fail for memory */
     char *temporary; /* beside target */
     int file;
     bool failed;
@@ -268,10 +267,7 @@ fv_status fvi_save_begin(fvi_save **save, const char *path)
     int mode;
     fv_status status = made->path ? file_resolve(&made->target, path) : FV_E_MEMORY;
     if (status == FV_OK) status = file_check_target(path, made->target, &mode);
-    if (status == FV_OK) {
-        made->folder = file_beside(made->target, ".");
-        status = made->folder ? file_open_aside(made, mode) : FV_E_MEMORY;
-    }
+    if (status == FV_OK) status = file_open_aside(made, mode);
     if (status != FV_OK) {
         fvi_save_abort(made);
         return status;
@@ -311,7 +307,10 @@ static bool file_sync(int file)
 /* After a rename: until its folder is on the disk, a power loss may bring the old file back. */
 static fv_status file_sync_folder(const fvi_save *save)
 {
-    int file = file_open(save->folder, O_RDONLY | O_DIRECTORY, 0);
+    char *folder = file_beside(save->target, ".");
+    if (!folder) return FV_E_MEMORY;
+    int file = file_open(folder, O_RDONLY | O_DIRECTORY, 0);
+    fvi_free(folder);
     /* A folder that may be written but not read cannot be flushed; that is no failure of ours. */
     if (file < 0) return errno == EACCES ? FV_OK : file_fail("flush", save->path, errno);
     fv_status status = file_sync(file) ? FV_OK : file_fail("flush", save->path, errno);
@@ -348,7 +347,6 @@ void fvi_save_abort(fvi_save *save)
     if (save->file >= 0) close(save->file);
     if (save->temporary) unlink(save->temporary);
     fvi_free(save->temporary);
-    fvi_free(save->folder);
     fvi_free(save->target);
     fvi_free(save->path);
     fvi_free(save);

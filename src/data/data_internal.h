@@ -20,16 +20,44 @@ struct fv_dataset {
 /* dataset.c: take ownership of x and label (freed on failure too) and name the classes 0, 1, ... where class_name is NULL. */
 fv_status fvi_dataset_make(fv_dataset **dataset, const char *name, fv_shape shape, fv_dtype dtype,
                            void *x, int32_t *label, int count, int classes);
+/* Other names for the classes, copied; NULL: the numbers. */
+fv_status fvi_dataset_name_classes(fv_dataset *dataset, const char *const *names);
+#define FVI_MAX_CLASSES 65536
+/* Class numbers [N], [N,1] or [1,N] of any integer type as int32 (fvi_alloc). *classes: how many there may be, or 0, then it becomes
+   the largest label + 1. FV_E_SHAPE: not count labels; FV_E_FORMAT: not integers, or out of range (names the sample). */
+fv_status fvi_dataset_labels(int32_t **label, int *classes, const fv_tensor *y, int count);
+/* FV_E_FORMAT, naming the sample, when one of count * each values is NaN or infinite. */
+fv_status fvi_dataset_check_finite(const float *values, int count, size_t each, const char *what);
+
+/* dataset_files.c: whatever is not made */
+fv_status fvi_files_open(fv_dataset **dataset, const char *path, fv_split split,
+                         const fv_dataset_config *config);
 
 /* made.c: one line for each built-in set */
 typedef struct fvi_made {
     const char *name;
     int height, width, channels, classes;
-    /* Draw picture i of a split into pixels [H,W,C]; returns its class. A pure function of its arguments. */
+    /* Draw picture i of a split into pixels [H,W,C]; returns its class. A pure function of its arguments: the same bytes on every
+       platform, so only + - * / and sqrt, whose results IEEE 754 fixes. */
     int (*draw)(uint8_t *pixels, int height, int width, uint64_t seed, fv_split split, int i);
 } fvi_made;
 const fvi_made *fvi_made_at(int i); /* NULL past the end */
 fv_status fvi_made_open(fv_dataset **dataset, const char *name, fv_split split,
                         const fv_dataset_config *config);
+/* The class of picture i: every block of `classes` pictures (at most 16) has each class once, in an order of its own. */
+int fvi_made_class(uint64_t seed, fv_split split, int i, int classes);
+/* The random numbers of one picture, one after the other; the parts share none. */
+typedef struct fvi_made_rng {
+    uint64_t seed, index;
+    uint32_t stream, word[4];
+    int left;
+} fvi_made_rng;
+fvi_made_rng fvi_made_rng_begin(uint64_t seed, fv_split split, int i);
+uint32_t fvi_made_word(fvi_made_rng *rng);
+float fvi_made_between(fvi_made_rng *rng, float low, float high); /* uniform */
+int fvi_made_pick(fvi_made_rng *rng, int below);                  /* 0 .. below-1; below is small */
+
+/* made_digits.c */
+int fvi_made_digit(uint8_t *pixels, int height, int width, uint64_t seed, fv_split split, int i);
 
 #endif
