@@ -248,6 +248,8 @@ static void test_general_sizes(void **state)
     d.filters = 3;
     d.groups = 2;
     refuse_conv2d(d, "2 groups for 2 channels and 3 filters");
+    d.filters = d.groups = 4;
+    refuse_conv2d(d, "4 groups for 2 channels and 4 filters");
     d = good;
     d.n = d.h = d.w = d.c = INT_MAX;
     refuse_conv2d(d, "more elements");
