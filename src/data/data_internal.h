@@ -26,12 +26,30 @@ fv_status fvi_dataset_name_classes(fv_dataset *dataset, const char *const *names
 /* Class numbers [N], [N,1] or [1,N] of any integer type as int32 (fvi_alloc). *classes: how many there may be, or 0, then it becomes
    the largest label + 1. FV_E_SHAPE: not count labels; FV_E_FORMAT: not integers, or out of range (names the sample). */
 fv_status fvi_dataset_labels(int32_t **label, int *classes, const fv_tensor *y, int count);
+bool fvi_is_integer(fv_dtype dtype); /* bool is one */
+/* Element i of integers; what int64 cannot hold becomes its largest. */
+int64_t fvi_integer_at(const fv_tensor *integers, size_t i);
 /* FV_E_FORMAT, naming the sample, when one of count * each values is NaN or infinite. */
 fv_status fvi_dataset_check_finite(const float *values, int count, size_t each, const char *what);
 
 /* dataset_files.c: whatever is not made */
 fv_status fvi_files_open(fv_dataset **dataset, const char *path, fv_split split,
                          const fv_dataset_config *config);
+/* A path for a message: safe to print, of a long one the end, which has the name. */
+const char *fvi_path_text(char out[FVI_SAFE_TEXT], const char *path);
+/* Pictures and labels as files have them, on the way to a data set. */
+typedef struct fvi_raw {
+    const char *path, *x_name, *y_name; /* for messages */
+    fvi_array x,
+        y; /* [N,H,W,C] or [N,H,W] of uint8, float32, float64; labels as fvi_dataset_labels takes them */
+    int classes; /* 0: the largest label + 1 */
+} fvi_raw;
+/* Check, convert, make; frees x and y whatever happens. */
+fv_status fvi_files_make(fv_dataset **dataset, const char *name, fvi_raw *raw);
+
+/* dataset_hdf5.c: one file. sibling: another that may have list_classes when this one has none, or NULL. */
+fv_status fvi_files_hdf5(fv_dataset **dataset, const char *path, const char *sibling,
+                         fv_split split, size_t limit);
 
 /* made.c: one line for each built-in set */
 typedef struct fvi_made {

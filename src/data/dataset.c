@@ -78,34 +78,32 @@ fv_status fvi_dataset_make(fv_dataset **dataset, const char *name, fv_shape shap
 
 /* ---- labels and pixels checked ---- */
 
-static bool dataset_is_integer(fv_dtype dtype)
+bool fvi_is_integer(fv_dtype dtype)
 {
     return dtype != FV_FLOAT32 && dtype != FV_FLOAT64 && dtype != FV_FLOAT16 &&
            fv_dtype_size(dtype) > 0;
 }
 
-/* Element i of integers of any type; what int64 cannot hold becomes its largest. */
-static int64_t dataset_integer(const fv_tensor *y, size_t i)
+int64_t fvi_integer_at(const fv_tensor *integers, size_t i)
 {
-    switch (y->dtype) {
+    const void *data = integers->data;
+    switch (integers->dtype) {
     case FV_INT8:
-        return ((const int8_t *)y->data)[i];
+        return ((const int8_t *)data)[i];
     case FV_UINT16:
-        return ((const uint16_t *)y->data)[i];
+        return ((const uint16_t *)data)[i];
     case FV_INT16:
-        return ((const int16_t *)y->data)[i];
+        return ((const int16_t *)data)[i];
     case FV_UINT32:
-        return ((const uint32_t *)y->data)[i];
+        return ((const uint32_t *)data)[i];
     case FV_INT32:
-        return ((const int32_t *)y->data)[i];
+        return ((const int32_t *)data)[i];
     case FV_INT64:
-        return ((const int64_t *)y->data)[i];
-    case FV_UINT64: {
-        uint64_t value = ((const uint64_t *)y->data)[i];
-        return value > INT64_MAX ? INT64_MAX : (int64_t)value;
-    }
+        return ((const int64_t *)data)[i];
+    case FV_UINT64:
+        return ((const uint64_t *)data)[i] > INT64_MAX ? INT64_MAX : ((const int64_t *)data)[i];
     default: /* FV_UINT8, FV_BOOL */
-        return ((const uint8_t *)y->data)[i];
+        return ((const uint8_t *)data)[i];
     }
 }
 
@@ -129,21 +127,20 @@ fv_status fvi_dataset_labels(int32_t **label, int *classes, const fv_tensor *y, 
 {
     *label = NULL;
     FVI_TRY(dataset_check_label_shape(y, count));
-    if (!dataset_is_integer(y->dtype))
+    if (!fvi_is_integer(y->dtype))
         return fvi_fail(FV_E_FORMAT, "labels are %s, expected integers", fv_dtype_name(y->dtype));
     int64_t largest = 0, below = *classes > 0 ? *classes : FVI_MAX_CLASSES;
     for (int i = 0; i < count; i++) {
-        int64_t value = dataset_integer(y, (size_t)i);
+        int64_t value = fvi_integer_at(y, (size_t)i);
         if (value < 0 || value >= below)
-            return fvi_fail(FV_E_FORMAT,
-                            "label %" PRId64 " of sample %d, expected 0 to %" PRId64 "%s", value, i,
-                            below - 1, *classes > 0 ? " (the number of classes less 1)" : "");
+            return fvi_fail(FV_E_FORMAT, "label %" PRId64 " of sample %d, expected 0 to %" PRId64,
+                            value, i, below - 1);
         if (value > largest) largest = value;
     }
     int32_t *copy = fvi_alloc((size_t)count, sizeof *copy, "labels");
     if (!copy) return FV_E_MEMORY;
     for (int i = 0; i < count; i++) {
-        copy[i] = (int32_t)dataset_integer(y, (size_t)i);
+        copy[i] = (int32_t)fvi_integer_at(y, (size_t)i);
     }
     if (*classes <= 0) *classes = (int)largest + 1;
     *label = copy;
@@ -211,7 +208,8 @@ static fv_status dataset_take_targets(fv_dataset *d, const fv_tensor *y)
     d->classes = k;
     FVI_TRY(fvi_dataset_check_finite(y->data, n, (size_t)k, "y"));
     size_t bytes;
-    if (!fvi_mul(&bytes, (size_t)n * (size_t)k, sizeof(float)))
+    FVI_TRY(fvi_shape_count(&bytes, &y->shape));
+    if (!fvi_mul(&bytes, bytes, sizeof(float)))
         return fvi_fail(FV_E_MEMORY, "y is larger than memory");
     d->target = fvi_copy(y->data, bytes, "targets");
     return d->target ? FV_OK : FV_E_MEMORY;
@@ -232,7 +230,7 @@ fv_status fv_dataset_from_arrays(fv_dataset **dataset, const fv_tensor *x, const
     if (x->dtype == FV_FLOAT32) FVI_TRY(fvi_dataset_check_finite(x->data, d.count, each, "x"));
     if (!fvi_mul(&bytes, (size_t)d.count * each, fv_dtype_size(x->dtype)))
         return fvi_fail(FV_E_MEMORY, "x is larger than memory");
-    fv_status status = dataset_is_integer(y->dtype)
+    fv_status status = fvi_is_integer(y->dtype)
                            ? fvi_dataset_labels(&d.label, &d.classes, y, d.count)
                            : dataset_take_targets(&d, y);
     if (status == FV_OK && classes) status = dataset_check_classes(classes, d.classes);

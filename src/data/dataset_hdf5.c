@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/* Data sets in HDF5 files: which arrays are pictures and labels, and what the classes are called. */
+#include "data/data_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define HDF5_SHOWN 12 /* arrays listed in a message */
+#define HDF5_EXPECTED                                                                              \
+    "train_set_x and train_set_y, test_set_x and test_set_y, or one pair x and y, or images and "  \
+    "labels"
+
+/* ---- which arrays ---- */
+
+typedef struct hdf5_pair {
+    const char *x, *y; /* borrowed from the list of names */
+} hdf5_pair;
+
+static const char *hdf5_base(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    return slash ? slash + 1 : name;
+}
+
+/* Where word begins when it is the last word of name ("x" in "train_set_x" or "x"), or NULL. */
+static const char *hdf5_last_word(const char *name, const char *word)
+{
+    size_t n = strlen(name), w = strlen(word);
+    if (n < w || strcmp(name + n - w, word) != 0) return NULL;
+    return n == w || name[n - w - 1] == '_' || name[n - w - 1] == '/' ? name + n - w : NULL;
+}
+
+/* The labels that go with pictures of this name, or NULL. */
+static const char *hdf5_partner(const fvi_value *names, const char *x)
+{
+    static const char *const words[][2] = {
+        {"x", "y"}, {"X", "y"}, {"X", "Y"}, {"images", "labels"}};
+    for (size_t k = 0; k < FVI_COUNT(words); k++) {
+        const char *end = hdf5_last_word(x, words[k][0]);
+        for (size_t i = 0; end && i < names->count; i++) {
+            const char *y = names->item[i]->string, *y_end = hdf5_last_word(y, words[k][1]);
+            if (y_end && y_end - y == end - x && strncmp(x, y, (size_t)(end - x)) == 0) return y;
+        }
+    }
+    return NULL;
+}
+
+/* The one pair there is; of several the one pair that is named for the split. */
+static bool hdf5_choose(hdf5_pair *pair, const fvi_value *names, fv_split split)
+{
+    const char *word = split == FV_TEST ? "test" : "train";
+    hdf5_pair any = {0}, fitting = {0};
+    int pairs = 0, fit = 0;
+    for (size_t i = 0; i < names->count; i++) {
+        const char *x = names->item[i]->string, *y = hdf5_partner(names, x);
+        if (!y) continue;
+        pairs++;
+        any = (hdf5_pair){x, y};
+        if (strncmp(hdf5_base(x), word, strlen(word)) != 0) continue;
+        fit++;
+        fitting = any;
+    }
+    *pair = pairs == 1 ? any : fitting;
+    return pairs == 1 || fit == 1;
+}
+
+/* "a 5x3 uint8, b (no numbers)": all arrays of the file. */
+static void hdf5_add_found(fvi_text *text, const fvi_hdf5 *file, const fvi_value *names)
+{
+    for (size_t i = 0; i < names->count && i < HDF5_SHOWN; i++) {
+        char safe[FVI_SAFE_TEXT], shown[FVI_SHAPE_TEXT];
+        fv_shape shape;
+        fv_dtype dtype;
+        const char *name = names->item[i]->string;
+        fvi_text_add(text, "%s%s", i > 0 ? ", " : "", fvi_safe(safe, name));
+        if (fvi_hdf5_shape(file, name, &shape, &dtype) == FV_OK)
+            fvi_text_add(text, " %s %s", shape.rank > 0 ? fvi_shape_text(shown, &shape) : "scalar",
+                         fv_dtype_name(dtype));
+        else
+            fvi_text_add(text, " (no numbers)");
+    }
+    if (names->count > HDF5_SHOWN) fvi_text_add(text, " and %zu more", names->count - HDF5_SHOWN);
+    if (names->count == 0) fvi_text_add(text, "no data set at all");
+}
+
+static fv_status hdf5_refuse(const fvi_hdf5 *file, const fvi_value *names, const char *path)
+{
+    char safe[FVI_SAFE_TEXT];
+    fvi_text found = {0};
+    hdf5_add_found(&found, file, names);
+    fv_status status =
+        found.status != FV_OK
+            ? found.status
+            : fvi_fail(FV_E_FORMAT,
+                       "\"%s\": cannot tell which are pictures and labels; found %s; expected %s",
+                       fvi_path_text(safe, path), found.data, HDF5_EXPECTED);
+    fvi_text_free(&found);
+    return status;
+}
+
+/* ---- names of classes ---- */
+
+static fv_status hdf5_number_names(fvi_value **classes, const fvi_array *numbers)
+{
+    char text[24];
+    const fv_tensor all = {numbers->shape, numbers->dtype, numbers->data};
+    if (!fvi_is_integer(all.dtype))
+        return fvi_fail(FV_E_FORMAT, "list_classes is %s, expected integers or strings",
+                        fv_dtype_name(all.dtype));
+    fvi_value *list = fvi_value_list();
+    fv_status status = list ? FV_OK : FV_E_MEMORY;
+    for (int i = 0; status == FV_OK && i < all.shape.dim[0]; i++) {
+        snprintf(text, sizeof text, "%" PRId64, fvi_integer_at(&all, (size_t)i));
+        status = fvi_value_push(list, fvi_value_string(text));
+    }
+    if (status != FV_OK) {
+        fvi_value_free(list);
+        return status;
+    }
+    *classes = list;
+    return FV_OK;
+}
+
+/* list_classes of one file as texts, integers or strings; NULL when it has none. */
+static fv_status hdf5_classes(fvi_value **classes, const fvi_hdf5 *file, const fvi_value *names,
+                              size_t limit)
+{
+    static const char name[] = "list_classes";
+    fv_shape shape;
+    fv_dtype dtype;
+    fvi_array numbers;
+    size_t i = 0;
+    *classes = NULL;
+    while (i < names->count && strcmp(names->item[i]->string, name) != 0) {
+        i++;
+    }
+    if (i == names->count) return FV_OK;
+    fv_status status;
+    if (fvi_hdf5_shape(file, name, &shape, &dtype) != FV_OK) {
+        status = fvi_hdf5_read_strings(file, name, classes);
+    } else if (shape.rank != 1) {
+        status = fvi_fail(FV_E_SHAPE, "list_classes has %d dimensions, expected 1", shape.rank);
+    } else {
+        FVI_TRY(fvi_hdf5_read(file, name, limit, &numbers));
+        status = hdf5_number_names(classes, &numbers);
+        fvi_array_free(&numbers);
+    }
+    if (status == FV_OK && ((*classes)->count < 1 || (*classes)->count > FVI_MAX_CLASSES)) {
+        status = fvi_fail(FV_E_FORMAT, "list_classes has %zu names, expected 1 to %d",
+                          (*classes)->count, FVI_MAX_CLASSES);
+        fvi_value_free(*classes);
+        *classes = NULL;
+    }
+    return status;
+}
+
+/* In the course's sets only the test file has names. What is wrong with that file is not this one's trouble. */
+static fv_status hdf5_sibling_classes(fvi_value **classes, const char *path, size_t limit)
+{
+    fvi_hdf5 *file;
+    fvi_value *names;
+    fv_status status = fvi_hdf5_open(&file, path);
+    if (status != FV_OK) return status == FV_E_MEMORY ? status : FV_OK;
+    status = fvi_hdf5_list(file, &names);
+    if (status == FV_OK) {
+        status = hdf5_classes(classes, file, names, limit);
+        fvi_value_free(names);
+    }
+    fvi_hdf5_close(file);
+    return status == FV_E_MEMORY ? status : FV_OK;
+}
+
+static fv_status hdf5_name_classes(fv_dataset *dataset, const fvi_value *classes)
+{
+    const char **names = fvi_alloc(classes->count, sizeof *names, "names of classes");
+    if (!names) return FV_E_MEMORY;
+    for (size_t i = 0; i < classes->count; i++) {
+        names[i] = classes->item[i]->string;
+    }
+    fv_status status = fvi_dataset_name_classes(dataset, names);
+    fvi_free((void *)names);
+    return status;
+}
+
+/* ---- one file ---- */
+
+/* What is read from one file before a data set is made of it. */
+typedef struct hdf5_source {
+    fvi_hdf5 *file;
+    fvi_value *names, *classes;
+    fvi_raw raw;
+} hdf5_source;
+
+static fv_status hdf5_read_arrays(hdf5_source *s, fv_split split, size_t limit)
+{
+    hdf5_pair pair;
+    char safe[FVI_SAFE_TEXT];
+    if (!hdf5_choose(&pair, s->names, split)) return hdf5_refuse(s->file, s->names, s->raw.path);
+    s->raw.x_name = pair.x;
+    s->raw.y_name = pair.y;
+    fv_status status = fvi_hdf5_read(s->file, pair.x, limit, &s->raw.x);
+    if (status == FV_OK) status = fvi_hdf5_read(s->file, pair.y, limit, &s->raw.y);
+    if (status == FV_OK) status = hdf5_classes(&s->classes, s->file, s->names, limit);
+    return status == FV_OK ? FV_OK
+                           : fvi_fail_in(status, "\"%s\"", fvi_path_text(safe, s->raw.path));
+}
+
+static fv_status hdf5_read_source(hdf5_source *s, const char *sibling, fv_split split, size_t limit)
+{
+    char safe[FVI_SAFE_TEXT];
+    FVI_TRY(fvi_hdf5_open(&s->file, s->raw.path)); /* its messages name the path */
+    fv_status status = fvi_hdf5_list(s->file, &s->names);
+    if (status != FV_OK) return fvi_fail_in(status, "\"%s\"", fvi_path_text(safe, s->raw.path));
+    FVI_TRY(hdf5_read_arrays(s, split, limit));
+    if (!s->classes && sibling) FVI_TRY(hdf5_sibling_classes(&s->classes, sibling, limit));
+    if (s->classes) s->raw.classes = (int)s->classes->count;
+    return FV_OK;
+}
+
+fv_status fvi_files_hdf5(fv_dataset **dataset, const char *path, const char *sibling,
+                         fv_split split, size_t limit)
+{
+    hdf5_source s = {.raw.path = path};
+    fv_status status = hdf5_read_source(&s, sibling, split, limit);
+    fvi_hdf5_close(s.file);
+    fv_dataset *made = NULL;
+    if (status == FV_OK) status = fvi_files_make(&made, path, &s.raw);
+    if (status == FV_OK && s.classes) status = hdf5_name_classes(made, s.classes);
+    if (status != FV_OK) {
+        fv_dataset_free(made);
+        made = NULL;
+    }
+    *dataset = made;
+    fvi_array_free(&s.raw.x);
+    fvi_array_free(&s.raw.y);
+    fvi_value_free(s.names);
+    fvi_value_free(s.classes);
+    return status;
+}
