@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Speed of every kernel on every usable instruction set: one line each. Not a test; numbers of one run compare, those of two
-   days do not. Arguments: a word that lines must contain, or none; --threads N. */
+/* Speed of every kernel on every usable instruction set, one line each. Not a test: numbers of one run compare, those of two
+   days do not. Arguments: words that lines must contain; --threads N. */
 #include "kernels/tile.h"
 
 #include <math.h>
@@ -11,13 +11,14 @@
 
 #define ROUNDS 7
 
-static const char *bench_filter = "";
+static const char *const *bench_words;
+static int bench_word_count;
 static fvi_threads *bench_threads;
 
 static double bench_seconds(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    struct timespec now; /* a busy machine disturbs the time of this thread less */
+    clock_gettime(bench_threads ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
@@ -63,7 +64,9 @@ static void bench_line(bench_job *job, const char *name, const char *pass, doubl
 {
     char line[160];
     snprintf(line, sizeof line, "%-26s %-8s %-8s", name, pass, job->k->isa);
-    if (!strstr(line, bench_filter)) return;
+    for (int i = 0; i < bench_word_count; ++i) {
+        if (!strstr(line, bench_words[i])) return;
+    }
     const double seconds = bench_time(job);
     printf("%s %9.1f %s %10.1f us\n", line, work / seconds * 1e-9, unit, seconds * 1e6);
     fflush(stdout);
@@ -252,24 +255,24 @@ static void bench_loops(const fvi_kernels *k, size_t at)
 
 int main(int argc, char **argv)
 {
-    for (int i = 1; i < argc; ++i) {
-        if (strcmp(argv[i], "--threads") == 0 && i + 1 < argc) {
-            if (fvi_threads_new(&bench_threads, atoi(argv[++i])) != FV_OK) return 1;
-        } else {
-            bench_filter = argv[i];
-        }
+    int at = 1;
+    if (argc > 2 && strcmp(argv[1], "--threads") == 0) {
+        if (fvi_threads_new(&bench_threads, atoi(argv[2])) != FV_OK) return 1;
+        at = 3;
     }
+    bench_words = (const char *const *)argv + at;
+    bench_word_count = argc - at;
     bool is_usable;
     const fvi_kernels *k;
-    for (size_t at = 0; at < 1 + FVI_COUNT(conv_list) + FVI_COUNT(loop_list); ++at) {
+    for (size_t job = 0; job < 1 + FVI_COUNT(conv_list) + FVI_COUNT(loop_list); ++job) {
         for (int i = 0; (k = fvi_kernels_at(i, &is_usable)); ++i) {
             if (!is_usable) continue;
-            if (at == 0)
+            if (job == 0)
                 bench_peak(k);
-            else if (at <= FVI_COUNT(conv_list))
-                bench_conv(k, at - 1);
+            else if (job <= FVI_COUNT(conv_list))
+                bench_conv(k, job - 1);
             else
-                bench_loops(k, at - 1 - FVI_COUNT(conv_list));
+                bench_loops(k, job - 1 - FVI_COUNT(conv_list));
         }
     }
     fvi_threads_free(bench_threads);

@@ -14,6 +14,21 @@ FVI_INLINE FVI_VECTOR FVI_NAME(select)(FVI_BITS mask, FVI_VECTOR yes, FVI_VECTOR
     return (FVI_VECTOR)((mask & (FVI_BITS)yes) | (~mask & (FVI_BITS)no));
 }
 
+/* A vector of which left floats are in the array, at most a whole one. */
+FVI_INLINE FVI_VECTOR FVI_NAME(load_part)(const float *p, size_t left)
+{
+    if (left >= FVI_LANES) return FVI_LOAD(p);
+    return FVI_LOAD_FIRST(p, (int)left);
+}
+
+FVI_INLINE void FVI_NAME(store_part)(float *p, FVI_VECTOR v, size_t left)
+{
+    if (left >= FVI_LANES)
+        FVI_STORE(p, v);
+    else
+        FVI_STORE_FIRST(p, v, (int)left);
+}
+
 /* exp(x) = scale * (1 + rest), for x <= 0 held at -87.3. */
 typedef struct FVI_NAME(exp_parts) {
     FVI_VECTOR scale, rest;
@@ -61,20 +76,14 @@ FVI_INLINE FVI_VECTOR FVI_NAME(tanh_of)(FVI_VECTOR x)
 
 static void FVI_NAME(sigmoid)(size_t n, float *y, const float *x)
 {
-    size_t i = 0;
-    for (; i + FVI_LANES <= n; i += FVI_LANES)
-        FVI_STORE(y + i, FVI_NAME(sigmoid_of)(FVI_LOAD(x + i)));
-    const int left = (int)(n - i);
-    if (left > 0) FVI_STORE_FIRST(y + i, FVI_NAME(sigmoid_of)(FVI_LOAD_FIRST(x + i, left)), left);
+    for (size_t i = 0; i < n; i += FVI_LANES)
+        FVI_NAME(store_part)(y + i, FVI_NAME(sigmoid_of)(FVI_NAME(load_part)(x + i, n - i)), n - i);
 }
 
 static void FVI_NAME(tanh)(size_t n, float *y, const float *x)
 {
-    size_t i = 0;
-    for (; i + FVI_LANES <= n; i += FVI_LANES)
-        FVI_STORE(y + i, FVI_NAME(tanh_of)(FVI_LOAD(x + i)));
-    const int left = (int)(n - i);
-    if (left > 0) FVI_STORE_FIRST(y + i, FVI_NAME(tanh_of)(FVI_LOAD_FIRST(x + i, left)), left);
+    for (size_t i = 0; i < n; i += FVI_LANES)
+        FVI_NAME(store_part)(y + i, FVI_NAME(tanh_of)(FVI_NAME(load_part)(x + i, n - i)), n - i);
 }
 
 static float FVI_NAME(row_max)(size_t n, const float *x)
@@ -127,12 +136,10 @@ static void FVI_NAME(softmax)(size_t rows, int C, float *y, const float *x)
     const size_t n = (size_t)C;
     for (size_t r = 0; r < rows; ++r, x += n, y += n) {
         const FVI_VECTOR max = FVI_SPLAT(FVI_NAME(row_max)(n, x));
-        size_t i = 0;
-        for (; i + FVI_LANES <= n; i += FVI_LANES)
-            FVI_STORE(y + i, FVI_NAME(exp)(FVI_LOAD(x + i) - max));
-        const int left = (int)(n - i);
-        if (left > 0) /* the other lanes may hold anything: they are not stored */
-            FVI_STORE_FIRST(y + i, FVI_NAME(exp)(FVI_LOAD_FIRST(x + i, left) - max), left);
+        for (size_t i = 0; i < n;
+             i += FVI_LANES) /* lanes past n hold anything, and are not stored */
+            FVI_NAME(store_part)
+        (y + i, FVI_NAME(exp)(FVI_NAME(load_part)(x + i, n - i) - max), n - i);
         const float scale = (float)(1.0 / FVI_NAME(row_sum)(n, y));
         for (size_t c = 0; c < n; ++c)
             y[c] *= scale;

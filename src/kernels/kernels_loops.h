@@ -36,37 +36,44 @@ static void FVI_NAME(multiply_add)(size_t n, float *y, const float *a, const flo
         y[i] += a[i] * b[i];
 }
 
-/* NaN passes: no comparison holds. A slope of 0 is no product, since 0 * infinity is none. */
+/* NaN passes: no comparison holds. Below the threshold a slope of 0 is no product, since 0 * infinity is none. */
 static void FVI_NAME(relu)(size_t n, float *y, const float *x, const fvi_relu *p)
 {
-    const float slope = p->slope, threshold = p->threshold, max = p->max;
-    if (slope == 0) {
+    const float least = p->threshold, most = p->max;
+    if (p->slope == 0) {
         FVI_EACH_ALONE
         for (size_t i = 0; i < n; ++i) {
-            float value = x[i] < threshold ? 0 : x[i];
-            y[i] = value >= max ? max : value;
+            const float value = x[i] < least ? 0 : x[i];
+            y[i] = value >= most ? most : value;
         }
-    } else {
-        FVI_EACH_ALONE
-        for (size_t i = 0; i < n; ++i) {
-            float below = slope * (x[i] - threshold);
-            float value = x[i] >= max ? max : x[i];
-            y[i] = x[i] < threshold ? below : value;
-        }
+        return;
+    }
+    const FVI_VECTOR slope = FVI_SPLAT(p->slope), threshold = FVI_SPLAT(least);
+    const FVI_VECTOR max = FVI_SPLAT(most);
+    for (size_t i = 0; i < n; i += FVI_LANES) {
+        const FVI_VECTOR v = FVI_NAME(load_part)(x + i, n - i);
+        const FVI_VECTOR high = FVI_NAME(select)((FVI_BITS)(v >= max), max, v);
+        const FVI_VECTOR y_part =
+            FVI_NAME(select)((FVI_BITS)(v < threshold), slope * (v - threshold), high);
+        FVI_NAME(store_part)(y + i, y_part, n - i);
     }
 }
 
-/* At the threshold itself the slope below counts, at the maximum 0: so TensorFlow has it. */
+/* At the threshold itself the slope below counts, at the maximum 0: so TensorFlow has it. Where the slope is 0, so is the
+   product with an infinite dy. */
 static void FVI_NAME(relu_gradient)(size_t n, float *dx, const float *dy, const float *x,
                                     const fvi_relu *p)
 {
-    const float slope = p->slope, threshold = p->threshold, max = p->max;
-    FVI_EACH_ALONE
-    for (size_t i = 0; i < n; ++i) {
-        float factor = x[i] > threshold ? 1.0f : slope;
-        factor = x[i] >= max ? 0.0f : factor;
-        float part = dy[i] * factor;
-        dx[i] += factor == 0 ? 0.0f : part;
+    const FVI_VECTOR slope = FVI_SPLAT(p->slope), threshold = FVI_SPLAT(p->threshold);
+    const FVI_VECTOR max = FVI_SPLAT(p->max), one = FVI_SPLAT(1.0f), zero = FVI_SPLAT(0.0f);
+    for (size_t i = 0; i < n; i += FVI_LANES) {
+        const FVI_VECTOR v = FVI_NAME(load_part)(x + i, n - i);
+        const FVI_VECTOR top = FVI_NAME(load_part)(dy + i, n - i);
+        const FVI_VECTOR rise = FVI_NAME(select)((FVI_BITS)(v > threshold), one, slope);
+        const FVI_VECTOR factor = FVI_NAME(select)((FVI_BITS)(v >= max), zero, rise);
+        const FVI_BITS is_kept = (FVI_BITS)(factor != zero);
+        const FVI_VECTOR part = (FVI_VECTOR)(is_kept & (FVI_BITS)(top * factor));
+        FVI_NAME(store_part)(dx + i, FVI_NAME(load_part)(dx + i, n - i) + part, n - i);
     }
 }
 
@@ -327,30 +334,19 @@ static bool FVI_NAME(adam)(size_t n, float *w, const float *g, float *m, float *
     const float share_1 = (float)(1.0 - (double)p->beta_1);
     const float share_2 = (float)(1.0 - (double)p->beta_2);
     FVI_VECTOR bad = {0}; /* becomes NaN */
-    size_t i = 0;
-    for (; i < n; i += FVI_LANES) {
-        const size_t left = n - i < FVI_LANES ? n - i : FVI_LANES;
-        FVI_VECTOR weight, slope, first, second;
-        if (left == FVI_LANES) {
-            weight = FVI_LOAD(w + i), slope = FVI_LOAD(g + i);
-            first = FVI_LOAD(m + i), second = FVI_LOAD(v + i);
-        } else {
-            weight = FVI_LOAD_FIRST(w + i, (int)left), slope = FVI_LOAD_FIRST(g + i, (int)left);
-            first = FVI_LOAD_FIRST(m + i, (int)left), second = FVI_LOAD_FIRST(v + i, (int)left);
-        }
+    for (size_t i = 0; i < n; i += FVI_LANES) {
+        const size_t left = n - i;
+        const FVI_VECTOR slope = FVI_NAME(load_part)(g + i, left);
+        FVI_VECTOR weight = FVI_NAME(load_part)(w + i, left);
+        FVI_VECTOR first = FVI_NAME(load_part)(m + i, left);
+        FVI_VECTOR second = FVI_NAME(load_part)(v + i, left);
         first += (slope - first) * share_1;
         second += (slope * slope - second) * share_2;
         weight -= first * rate / (FVI_SQRT(second) + epsilon);
         bad += (slope - slope) + (weight - weight);
-        if (left == FVI_LANES) {
-            FVI_STORE(w + i, weight);
-            FVI_STORE(m + i, first);
-            FVI_STORE(v + i, second);
-        } else {
-            FVI_STORE_FIRST(w + i, weight, (int)left);
-            FVI_STORE_FIRST(m + i, first, (int)left);
-            FVI_STORE_FIRST(v + i, second, (int)left);
-        }
+        FVI_NAME(store_part)(w + i, weight, left);
+        FVI_NAME(store_part)(m + i, first, left);
+        FVI_NAME(store_part)(v + i, second, left);
     }
     bool is_good = true;
     for (int lane = 0; lane < FVI_LANES; ++lane)
