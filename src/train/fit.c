@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* The only training loop. Read it and you have read training: the arithmetic is below, in ops and kernels. */
+#include "train/train_internal.h"
+
+#include <math.h>
+#include <time.h>
+
+typedef struct fit_state {
+    fv_model *model;
+    const fv_dataset *train, *valid;
+    fv_fit_config config;
+    const fvi_loss_kind *kind;
+    fvi_batch batch;
+    fvi_optimizer *optimizer;
+    int *order; /* of the pictures in this epoch */
+    uint32_t step;
+    int first_epoch; /* rows the history had before: the shuffles go on where they stopped */
+} fit_state;
+
+static double fit_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static fv_status fit_not_finite(const fit_state *f, int epoch, int step, const char *what)
+{
+    fvi_text where = {0};
+    bool is_found = fvi_context_find_nonfinite(f->model->context, &where);
+    fv_status s = fvi_fail(FV_E_NUMERIC,
+                           "training stopped at epoch %d, step %d: %s is not finite%s%s; "
+                           "try a smaller learning rate",
+                           epoch, step, what, is_found && where.data ? "; first in " : "",
+                           is_found && where.data ? where.data : "");
+    fvi_text_free(&where);
+    return s;
+}
+
+/* One step: n pictures through the model, the loss, back, and one move of the weights. */
+static fv_status fit_step(fit_state *f, int first, int n, double *loss, double *right)
+{
+    fv_model *m = f->model;
+    fvi_targets *t = &f->batch.t;
+    FVI_TRY(fvi_batch_fill(&f->batch, m, f->train, f->order, first, n));
+    const float *y = fvi_context_forward(m->context, f->batch.x, n, true, t->logits, f->step++);
+    *loss = f->kind->rows(fvi_context_output_gradient(m->context), y, t, n);
+    *right = f->kind->right(y, t, n);
+    if (!isfinite(*loss)) return FV_E_NUMERIC;
+    fvi_context_backward(m->context, f->batch.x);
+    bool is_finite = fvi_optimizer_step(f->optimizer, m->kernels, m->context->threads, m->weights,
+                                        m->context->weight_gradients);
+    return is_finite ? FV_OK : FV_E_NUMERIC;
+}
+
+static void fit_rate(fv_progress *p, double start)
+{
+    p->elapsed_s = fit_now() - start;
+    p->images_per_second = p->elapsed_s > 0 ? p->images / p->elapsed_s : 0;
+}
+
+static fv_status fit_epoch(fit_state *f, fv_progress *p, fv_epoch *row)
+{
+    double start = fit_now(), loss_sum = 0, right_sum = 0;
+    int count = f->train->count, size = f->config.batch_size;
+    for (int i = 0; i < count; i++)
+        f->order[i] = i;
+    if (!f->config.without_shuffle)
+        fvi_rng_permutation(f->order, count, f->config.seed, FVI_RNG_SHUFFLE,
+                            (uint32_t)(p->epoch - 1));
+    for (p->step = 1; p->step <= p->steps; p->step++) {
+        int first = (p->step - 1) * size, n = count - first < size ? count - first : size;
+        double loss = 0, right = 0;
+        fv_status s = fit_step(f, first, n, &loss, &right);
+        if (s == FV_E_NUMERIC)
+            return fit_not_finite(f, p->epoch, p->step,
+                                  isfinite(loss) ? "a gradient or a weight" : "the loss");
+        if (s != FV_OK) return s;
+        loss_sum += loss;
+        right_sum += right;
+        p->images = first + n;
+        p->loss = loss_sum / p->images;
+        p->accuracy = right_sum / p->images;
+        fit_rate(p, start);
+        if (f->config.progress && !f->config.progress(p, f->config.user))
+            return fvi_fail(FV_E_CANCELLED, "training was stopped at epoch %d, step %d of %d",
+                            p->epoch, p->step, p->steps);
+    }
+    p->step = p->steps;
+    *row = (fv_epoch){.epoch = p->epoch,
+                      .loss = p->loss,
+                      .accuracy = p->accuracy,
+                      .seconds = p->elapsed_s,
+                      .images_per_second = p->images_per_second};
+    return FV_OK;
+}
+
+static fv_status fit_validate(fit_state *f, fv_epoch *row)
+{
+    row->val_loss = row->val_accuracy = NAN;
+    if (!f->valid) return FV_OK;
+    fv_evaluation e;
+    FVI_TRY(fv_evaluate(f->model, &e, f->valid, f->kind->loss));
+    row->val_loss = e.loss;
+    row->val_accuracy = e.accuracy;
+    fv_evaluation_free(&e);
+    return FV_OK;
+}
+
+static fv_status fit_remember(fv_history *history, const fv_epoch *row)
+{
+    if (!history) return FV_OK;
+    size_t count = (size_t)history->count;
+    fv_epoch *grown = fvi_grow(history->epochs, count, count + 1, sizeof *grown, "the history");
+    if (!grown) return FV_E_MEMORY;
+    grown[count] = *row;
+    history->epochs = grown;
+    history->count++;
+    return FV_OK;
+}
+
+static fv_status fit_run(fit_state *f, fv_history *history)
+{
+    int count = f->train->count, size = f->config.batch_size;
+    fv_progress p = {.epochs = f->first_epoch + f->config.epochs,
+                     .steps = count / size + (count % size != 0),
+                     .images_in_epoch = count};
+    for (p.epoch = f->first_epoch + 1; p.epoch <= p.epochs; p.epoch++) {
+        fv_epoch row;
+        FVI_TRY(fit_epoch(f, &p, &row));
+        FVI_TRY(fit_validate(f, &row));
+        FVI_TRY(fit_remember(history, &row));
+        p.finished = &row;
+        bool go_on = !f->config.progress || f->config.progress(&p, f->config.user);
+        p.finished = NULL;
+        if (!go_on && p.epoch < p.epochs)
+            return fvi_fail(FV_E_CANCELLED, "training was stopped after epoch %d", p.epoch);
+    }
+    return FV_OK;
+}
+
+static fv_status fit_check(fit_state *f)
+{
+    const fv_model *m = f->model;
+    fv_fit_config *c = &f->config;
+    if (!m->is_built) return fvi_fail(FV_E_STATE, "fv_fit: the model is not built yet");
+    if (m->without_training)
+        return fvi_fail(FV_E_STATE, "fv_fit: the model was built without training");
+    if (f->train->count < 1)
+        return fvi_fail(FV_E_FORMAT, "\"%s\" has no pictures to train on", f->train->name);
+    if (c->epochs == 0) c->epochs = 1;
+    if (c->batch_size == 0) c->batch_size = m->max_batch < 32 ? m->max_batch : 32;
+    if (c->epochs < 0 || c->epochs > 1000000)
+        return fvi_fail(FV_E_ARG, "epochs %d: expected 1 to 1000000", c->epochs);
+    if (c->batch_size < 0 || c->batch_size > m->max_batch)
+        return fvi_fail(FV_E_ARG, "batch size %d: the model was built for 1 to %d", c->batch_size,
+                        m->max_batch);
+    return FV_OK;
+}
+
+static fv_status fit_prepare(fit_state *f)
+{
+    fvi_targets t;
+    FVI_TRY(fit_check(f));
+    if (f->valid) FVI_TRY(fvi_loss_choose(&f->kind, &t, f->model, f->valid, f->config.loss));
+    FVI_TRY(fvi_loss_choose(&f->kind, &t, f->model, f->train, f->config.loss));
+    f->order = fvi_alloc((size_t)f->train->count, sizeof(int), "the order of the pictures");
+    if (!f->order) return FV_E_MEMORY;
+    FVI_TRY(fvi_batch_new(&f->batch, f->model, f->train, &t, f->config.batch_size));
+    FVI_TRY(fvi_optimizer_new(&f->optimizer, &f->config.optimizer, f->model->trainable_floats));
+    if (f->model->n_classes == 0)
+        FVI_TRY(fv_model_set_classes(f->model, (const char *const *)f->train->class_name,
+                                     f->train->classes));
+    return FV_OK;
+}
+
+fv_status fv_fit(fv_model *model, fv_history *history, const fv_dataset *train,
+                 const fv_dataset *valid, const fv_fit_config *config)
+{
+    if (!model || !train) return fvi_fail(FV_E_ARG, "fv_fit: a model and a data set are needed");
+    fit_state f = {.model = model, .train = train, .valid = valid};
+    if (config) f.config = *config;
+    if (history) f.first_epoch = history->count;
+    fv_status s = fit_prepare(&f);
+    if (s == FV_OK) s = fit_run(&f, history);
+    fvi_optimizer_free(f.optimizer);
+    fvi_batch_free(&f.batch);
+    fvi_free(f.order);
+    return s;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* Losses: value and gradient in one pass over the rows of a batch, in double. The table of losses is at the end. */
+#include "train/train_internal.h"
+
+#include <math.h>
+
+/* Keras's epsilon: probabilities are kept this far from 0 and 1 before their logarithm is taken. */
+#define LOSS_CLIP 1e-7
+
+static double loss_target(const fvi_targets *t, int row, int j)
+{
+    if (t->target) return (double)t->target[(size_t)row * (size_t)t->C + (size_t)j];
+    if (t->C == 1) return (double)t->label[row];
+    return t->label[row] == j ? 1.0 : 0.0;
+}
+
+/* From logits z: L = max(z,0) - z*t + log(1 + exp(-|z|)), which never overflows; dL/dz = sigmoid(z) - t. */
+static double loss_binary_logit(double *dz, double z, double t)
+{
+    double e = exp(-fabs(z));
+    double p = z >= 0 ? 1 / (1 + e) : e / (1 + e);
+    *dz = p - t;
+    return (z > 0 ? z : 0) - z * t + log1p(e);
+}
+
+/* From a probability p: L = -(t log p + (1-t) log(1-p)); where the clip acts the gradient is 0. */
+static double loss_binary_probability(double *dp, double p, double t)
+{
+    double q = p < LOSS_CLIP ? LOSS_CLIP : p > 1 - LOSS_CLIP ? 1 - LOSS_CLIP : p;
+    *dp = q == p ? (p - t) / (p * (1 - p)) : 0;
+    return -(t * log(q) + (1 - t) * log(1 - q));
+}
+
+static double loss_binary(float *dy, const float *y, const fvi_targets *t, int n)
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+        double row = 0;
+        for (int j = 0; j < t->C; j++) {
+            size_t at = (size_t)i * (size_t)t->C + (size_t)j;
+            double d, target = loss_target(t, i, j);
+            row += t->logits ? loss_binary_logit(&d, (double)y[at], target)
+                             : loss_binary_probability(&d, (double)y[at], target);
+            if (dy) dy[at] = (float)(d / t->C / n);
+        }
+        sum += row / t->C;
+    }
+    return sum;
+}
+
+/* From logits: L = sum t_j (log sum exp(z - m) - (z_j - m)), m the largest; dL/dz_j = p_j sum(t) - t_j. */
+static double loss_categorical_logits(float *dy, const float *z, const fvi_targets *t, int row,
+                                      int n)
+{
+    double m = (double)z[0], total = 0, mass = 0, loss = 0;
+    for (int j = 1; j < t->C; j++)
+        m = (double)z[j] > m ? (double)z[j] : m;
+    for (int j = 0; j < t->C; j++)
+        total += exp((double)z[j] - m);
+    double log_total = log(total);
+    for (int j = 0; j < t->C; j++) {
+        double target = loss_target(t, row, j);
+        mass += target;
+        if (target != 0) loss += target * (log_total - ((double)z[j] - m));
+    }
+    for (int j = 0; dy && j < t->C; j++)
+        dy[j] = (float)((exp((double)z[j] - m) / total * mass - loss_target(t, row, j)) / n);
+    /* A logit that is not a number must not hide behind a target of 0. */
+    return isfinite(total) ? loss : NAN;
+}
+
+/* From probabilities p, which Keras first divides by their sum S: L = -sum t_j log(p_j / S), the quotient clipped. */
+static double loss_categorical_probabilities(float *dy, const float *p, const fvi_targets *t,
+                                             int row, int n)
+{
+    double total = 0, loss = 0, free_mass = 0;
+    for (int j = 0; j < t->C; j++)
+        total += (double)p[j];
+    for (int j = 0; j < t->C; j++) {
+        double target = loss_target(t, row, j), q = (double)p[j] / total;
+        bool is_free = q >= LOSS_CLIP && q <= 1 - LOSS_CLIP;
+        double clipped = is_free ? q : q < LOSS_CLIP ? LOSS_CLIP : 1 - LOSS_CLIP;
+        if (target != 0) loss -= target * log(clipped);
+        if (is_free) free_mass += target;
+        if (dy) dy[j] = is_free && target != 0 ? (float)(-target / (double)p[j] / n) : 0.0F;
+    }
+    for (int j = 0; dy && j < t->C; j++)
+        dy[j] += (float)(free_mass / total / n);
+    return isfinite(total) ? loss : NAN;
+}
+
+static double loss_categorical(float *dy, const float *y, const fvi_targets *t, int n)
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+        const float *row = y + (size_t)i * (size_t)t->C;
+        float *d = dy ? dy + (size_t)i * (size_t)t->C : NULL;
+        sum += t->logits ? loss_categorical_logits(d, row, t, i, n)
+                         : loss_categorical_probabilities(d, row, t, i, n);
+    }
+    return sum;
+}
+
+static const fvi_loss_kind loss_kinds[] = {
+    {FV_BINARY_CROSSENTROPY, "binary_crossentropy", FV_SIGMOID, loss_binary, fvi_metric_binary},
+    {FV_CATEGORICAL_CROSSENTROPY, "categorical_crossentropy", FV_SOFTMAX, loss_categorical,
+     fvi_metric_categorical},
+    {FV_SPARSE_CATEGORICAL_CROSSENTROPY, "sparse_categorical_crossentropy", FV_SOFTMAX,
+     loss_categorical, fvi_metric_categorical},
+};
+
+static fv_status loss_check_labels(const fv_dataset *dataset, const fvi_loss_kind *kind,
+                                   int outputs)
+{
+    int classes = kind->loss == FV_BINARY_CROSSENTROPY && outputs == 1 ? 2 : outputs;
+    if (dataset->target) {
+        if (dataset->classes == outputs) return FV_OK;
+        return fvi_fail(FV_E_SHAPE,
+                        "\"%s\" has %d targets for each picture; the model has %d outputs",
+                        dataset->name, dataset->classes, outputs);
+    }
+    for (int i = 0; i < dataset->count; i++)
+        if (dataset->label[i] < 0 || dataset->label[i] >= classes)
+            return fvi_fail(FV_E_FORMAT,
+                            "\"%s\": sample %d has label %d; the model tells %d classes apart, "
+                            "expected 0 to %d",
+                            dataset->name, i, (int)dataset->label[i], classes, classes - 1);
+    return FV_OK;
+}
+
+static fv_status loss_check_choice(const fvi_loss_kind *kind, const fv_dataset *dataset,
+                                   int outputs)
+{
+    if (kind->loss == FV_SPARSE_CATEGORICAL_CROSSENTROPY && dataset->target)
+        return fvi_fail(FV_E_ARG,
+                        "%s takes class numbers, \"%s\" has targets; use categorical_crossentropy",
+                        kind->name, dataset->name);
+    if (kind->loss == FV_BINARY_CROSSENTROPY && !dataset->target && outputs != 1)
+        return fvi_fail(FV_E_SHAPE, "%s of class numbers needs a model with 1 output, found %d",
+                        kind->name, outputs);
+    if (kind->loss != FV_BINARY_CROSSENTROPY && outputs < 2)
+        return fvi_fail(FV_E_SHAPE, "%s needs a model with 2 outputs or more, found %d", kind->name,
+                        outputs);
+    return FV_OK;
+}
+
+fv_status fvi_loss_choose(const fvi_loss_kind **kind, fvi_targets *t, const fv_model *model,
+                          const fv_dataset *dataset, fv_loss loss)
+{
+    fv_shape in, out;
+    char a[FVI_SHAPE_TEXT], b[FVI_SHAPE_TEXT];
+    FVI_TRY(fv_model_input_shape(model, &in));
+    FVI_TRY(fv_model_output_shape(model, &out));
+    if (!fvi_shape_equal(&in, &dataset->shape))
+        return fvi_fail(FV_E_SHAPE, "\"%s\" has pictures of %s; the model takes %s", dataset->name,
+                        fvi_shape_text(a, &dataset->shape), fvi_shape_text(b, &in));
+    if (out.rank != 1)
+        return fvi_fail(FV_E_SHAPE,
+                        "the model's output is %s; a loss needs one vector a picture, "
+                        "add Flatten and Dense",
+                        fvi_shape_text(a, &out));
+    fv_activation_kind head = fvi_model_head(model);
+    if (loss == FV_LOSS_AUTO)
+        loss = out.dim[0] == 1 || (head == FV_SIGMOID && dataset->target) ? FV_BINARY_CROSSENTROPY
+               : dataset->target ? FV_CATEGORICAL_CROSSENTROPY
+                                 : FV_SPARSE_CATEGORICAL_CROSSENTROPY;
+    *kind = NULL;
+    for (size_t i = 0; i < FVI_COUNT(loss_kinds); i++)
+        if (loss_kinds[i].loss == loss) *kind = &loss_kinds[i];
+    if (!*kind) return fvi_fail(FV_E_ARG, "loss %d: no such loss", (int)loss);
+    FVI_TRY(loss_check_choice(*kind, dataset, out.dim[0]));
+    FVI_TRY(loss_check_labels(dataset, *kind, out.dim[0]));
+    *t = (fvi_targets){.C = out.dim[0], .logits = head == (*kind)->head};
+    return FV_OK;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* Training from the inside: losses, metrics, the optimizer. */
+#ifndef FVI_TRAIN_INTERNAL_H
+#define FVI_TRAIN_INTERNAL_H
+
+#include "fovea/train.h"
+#include "data/data_internal.h"
+#include "model/model_internal.h"
+
+/* What the outputs of one batch are held to. Exactly one of label and target is set, except that binary cross-entropy of one
+   output takes either. */
+typedef struct fvi_targets {
+    const int32_t *label; /* [n] */
+    const float *target;  /* [n, C] */
+    int C;                /* outputs */
+    bool logits;          /* y is what comes before the last activation */
+} fvi_targets;
+
+typedef struct fvi_loss_kind {
+    fv_loss loss;
+    const char *name;
+    fv_activation_kind
+        head; /* the activation it takes over from the model, when that is the last one */
+    /* The sum over n rows of y [n,C]; dy [n,C], or NULL, gets the gradient of the mean. Double sums in the order of the rows. */
+    double (*rows)(float *dy, const float *y, const fvi_targets *t, int n);
+    /* How many of n rows are right; a share of a row where each output is a question of its own. */
+    double (*right)(const float *y, const fvi_targets *t, int n);
+} fvi_loss_kind;
+
+/* loss.c. Which loss fits this model and this data set: checks outputs, labels and the choice; sets t->C and t->logits. */
+fv_status fvi_loss_choose(const fvi_loss_kind **kind, fvi_targets *t, const fv_model *model,
+                          const fv_dataset *dataset, fv_loss loss);
+
+/* metric.c */
+double fvi_metric_binary(const float *y, const fvi_targets *t, int n);
+double fvi_metric_categorical(const float *y, const fvi_targets *t, int n);
+int fvi_metric_guess(const float *y,
+                     const fvi_targets *t); /* class of one row; one output: 0 or 1 */
+int fvi_metric_truth(const fvi_targets *t, int row);
+/* Pictures first .. first+n-1 of order (NULL: as they lie) into x and the targets' own buffers. */
+typedef struct fvi_batch {
+    float *x;
+    int32_t *label; /* the two buffers that t's pointers stand on */
+    float *target;
+    fvi_targets t;
+} fvi_batch;
+fv_status fvi_batch_new(fvi_batch *batch, const fv_model *model, const fv_dataset *dataset,
+                        const fvi_targets *t, int images);
+void fvi_batch_free(fvi_batch *batch);
+fv_status fvi_batch_fill(fvi_batch *batch, const fv_model *model, const fv_dataset *dataset,
+                         const int *order, int first, int n);
+
+/* optimizer.c */
+typedef struct fvi_optimizer fvi_optimizer;
+fv_status fvi_optimizer_new(fvi_optimizer **optimizer, const fv_optimizer_config *config,
+                            size_t floats);
+void fvi_optimizer_free(fvi_optimizer *optimizer);
+/* One step over all weights; false when a gradient or a new weight is not finite. */
+bool fvi_optimizer_step(fvi_optimizer *optimizer, const fvi_kernels *k, fvi_threads *threads,
+                        float *weights, const float *gradients);
+
+#endif
