@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line: commands, options, output helpers. The only room that prints; it stands on the public headers alone. */
+#ifndef CLI_H
+#define CLI_H
+
+#include "fovea/fovea.h"
+
+/* What a process tells its caller. */
+enum {
+    CLI_DONE = 0,
+    CLI_NO = 1,        /* ran, and the answer is no */
+    CLI_USAGE = 2,     /* the command line is wrong */
+    CLI_BAD_INPUT = 3, /* a file, recipe or picture is */
+    CLI_IO = 4,
+    CLI_LIMIT = 5, /* memory or a stated limit */
+    CLI_NUMERIC = 6,
+    CLI_BUG = 70
+};
+
+/* Every option of every command has its place here; a command lists those it takes. */
+typedef struct cli_settings {
+    const char *data, *val, *optimizer, *out, *history, *isa;
+    long epochs, batch, seed, threads, top;
+    double lr, min_accuracy;
+    bool json, quiet, force;
+    bool has_min_accuracy;
+    int n_args; /* what is no option */
+    char **args;
+} cli_settings;
+
+typedef struct cli_command {
+    const char *name;
+    const char *usage;   /* what follows the name */
+    const char *summary; /* one line for the list */
+    const char *text;    /* more, for `fovea help NAME`; ends with a newline */
+    const char *options; /* names of the options it takes, each between spaces */
+    int min_args, max_args;
+    int (*run)(const cli_settings *s);
+} cli_command;
+
+/* main.c: the one list of commands; NULL past the end. */
+const cli_command *cli_command_at(int i);
+
+/* cli_options.c */
+
+/* Fill s from argv, which begins with the command's name. CLI_DONE, or CLI_USAGE with one line on stderr. */
+int cli_options_read(cli_settings *s, const cli_command *command, int argc, char **argv);
+void cli_options_help(const cli_command *command); /* the options it takes, to stdout */
+
+/* The word of n that is nearest to the given one, or NULL when none is near. */
+const char *cli_nearest(const char *word, const char *const *list, int n);
+
+/* cli_output.c */
+
+/* One line on stderr, "fovea: ..."; returns code. */
+int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same with a library's text, and the exit code that goes with its status. */
+int cli_fail_status(fv_status status, const char *text);
+/* stdout is flushed and was writable to the end; else CLI_IO. Every command that prints ends with it. */
+int cli_finish(int code);
+void cli_json_string(const char *text); /* quoted and escaped, to stdout */
+void cli_json_number(double value);     /* null when not finite */
+/* true when stderr is a terminal that can draw; is_colour: and NO_COLOR is not set. */
+bool cli_is_terminal(void);
+bool cli_is_colour(void);
+int cli_columns(void); /* of the terminal on stderr, 80 when unknown */
+void cli_confusion(const fv_evaluation *e, const fv_model *model); /* to stdout */
+/* n 8-bit pictures [H,W,C] side by side as half blocks, to stdout; captions below, may be NULL. */
+void cli_pictures(const uint8_t *const *pixels, int n, int height, int width, int channels,
+                  const char *const *captions);
+
+/* cli_guard.c */
+
+/* fv_dataset_open, but .h5 files are read by a child process with limits, so that no file can bring this one down. *error: the text
+   of a failure, valid until the next call. */
+fv_status cli_dataset_open(fv_dataset **dataset, const char *path, fv_split split,
+                           const fv_dataset_config *config, const char **error);
+
+/* cmd_train.c: shared with the demo */
+
+typedef struct cli_training {
+    fv_model *model;
+    fv_dataset *train, *valid;
+    fv_history history;
+} cli_training;
+
+/* Train as the settings say, with a progress bar or lines; saves nothing. Returns a status; signal: out, 0 or the one that stopped it. */
+fv_status cli_train_run(cli_training *t, const cli_settings *s, int *signal);
+/* Refuse an output that exists, is a folder or cannot be made there. CLI_DONE when fine. */
+int cli_check_output(const char *option, const char *path, bool force);
+
+/* One function a command; the table in main.c names them. */
+int cmd_train(const cli_settings *s);
+int cmd_evaluate(const cli_settings *s);
+int cmd_predict(const cli_settings *s);
+int cmd_summary(const cli_settings *s);
+int cmd_recipes(const cli_settings *s);
+int cmd_demo(const cli_settings *s);
+int cmd_version(const cli_settings *s);
+
+#endif

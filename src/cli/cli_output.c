@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* What the commands print with: one-line errors, JSON, tables, pictures in the terminal. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+int cli_fail(int code, const char *format, ...)
+{
+    char text[2048];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    /* One line, and nothing in it that a terminal would obey: names come from files and command lines. */
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < 32 || *c == 127) *c = '?';
+    fprintf(stderr, "fovea: %s\n", text);
+    return code;
+}
+
+int cli_fail_status(fv_status status, const char *text)
+{
+    static const int codes[] = {
+        [FV_OK] = CLI_DONE,
+        [FV_E_ARG] = CLI_USAGE,
+        [FV_E_SHAPE] = CLI_BAD_INPUT,
+        [FV_E_STATE] = CLI_BUG,
+        [FV_E_MEMORY] = CLI_LIMIT,
+        [FV_E_IO] = CLI_IO,
+        [FV_E_FORMAT] = CLI_BAD_INPUT,
+        [FV_E_UNSUPPORTED] = CLI_BAD_INPUT,
+        [FV_E_NUMERIC] = CLI_NUMERIC,
+        [FV_E_CANCELLED] = 130,
+    };
+    bool is_known = (size_t)status < sizeof codes / sizeof codes[0];
+    return cli_fail(is_known ? codes[status] : CLI_BUG, "%s", text);
+}
+
+int cli_finish(int code)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout)) return code;
+    /* Whoever closed the pipe has read enough. */
+    if (errno == EPIPE) return code == CLI_DONE ? CLI_IO : code;
+    return cli_fail(CLI_IO, "cannot write the results: %s", strerror(errno ? errno : EIO));
+}
+
+void cli_json_string(const char *text)
+{
+    putchar('"');
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        if (*c == '"' || *c == '\\')
+            printf("\\%c", *c);
+        else if (*c < 32 || *c == 127)
+            printf("\\u%04x", *c);
+        else
+            putchar(*c);
+    }
+    putchar('"');
+}
+
+void cli_json_number(double value)
+{
+    if (isfinite(value))
+        printf("%.9g", value);
+    else
+        printf("null");
+}
+
+bool cli_is_terminal(void)
+{
+    const char *term = getenv("TERM");
+    return isatty(STDERR_FILENO) && term && *term && strcmp(term, "dumb") != 0;
+}
+
+bool cli_is_colour(void)
+{
+    const char *no = getenv("NO_COLOR");
+    return cli_is_terminal() && !(no && *no);
+}
+
+int cli_columns(void)
+{
+    struct winsize size;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20 ? size.ws_col : 80;
+}
+
+void cli_confusion(const fv_evaluation *e, const fv_model *model)
+{
+    int shown = e->classes < 20 ? e->classes : 20;
+    printf("confusion (row: what it is; column: the guess)\n%12s", "");
+    for (int j = 0; j < shown; j++)
+        printf(" %6.6s", fv_model_class(model, j) ? fv_model_class(model, j) : "");
+    printf("\n");
+    for (int i = 0; i < shown; i++) {
+        printf("%12.12s", fv_model_class(model, i) ? fv_model_class(model, i) : "");
+        for (int j = 0; j < shown; j++)
+            printf(" %6d", e->confusion[(size_t)i * (size_t)e->classes + (size_t)j]);
+        printf("\n");
+    }
+    if (shown < e->classes) printf("  (the first %d of %d classes)\n", shown, e->classes);
+}
+
+static int output_grey(const uint8_t *pixels, int width, int channels, int row, int column)
+{
+    const uint8_t *p = pixels + ((size_t)row * (size_t)width + (size_t)column) * (size_t)channels;
+    return channels == 3 ? (299 * p[0] + 587 * p[1] + 114 * p[2]) / 1000 : p[0];
+}
+
+/* Two rows of pixels in one line of text. Without colours a dot is on or off, so the levels are cut in the middle. */
+static void output_half_blocks(int above, int below)
+{
+    static const char *const blocks[] = {" ", "\u2584", "\u2580", "\u2588"};
+    fputs(blocks[2 * (above > 110) + (below > 110)], stdout);
+}
+
+void cli_pictures(const uint8_t *const *pixels, int n, int height, int width, int channels,
+                  const char *const *captions)
+{
+    for (int row = 0; row < height; row += 2) {
+        for (int i = 0; i < n; i++) {
+            for (int column = 0; column < width; column++) {
+                int above = output_grey(pixels[i], width, channels, row, column);
+                int below =
+                    row + 1 < height ? output_grey(pixels[i], width, channels, row + 1, column) : 0;
+                output_half_blocks(above, below);
+            }
+            fputs(i + 1 < n ? "  " : "\n", stdout);
+        }
+    }
+    for (int i = 0; captions && i < n; i++)
+        printf("%-*.*s%s", width, width, captions[i], i + 1 < n ? "  " : "\n");
+}

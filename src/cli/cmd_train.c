@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/* fovea train: a recipe, pictures, a progress bar, a model. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TRAIN_EPOCHS 10
+#define TRAIN_BATCH 32
+#define TRAIN_BAR 24
+#define TRAIN_REDRAW_S 0.1
+
+static volatile sig_atomic_t train_signal;
+
+static void train_on_signal(int number)
+{
+    train_signal = number;
+}
+
+/* INT, TERM and HUP stop after the batch; SA_RESETHAND: a second one ends the process at once. */
+static void train_catch_signals(bool on)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {0};
+    action.sa_handler = on ? train_on_signal : SIG_DFL;
+    action.sa_flags = (int)SA_RESETHAND;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        sigaction(numbers[i], &action, NULL);
+}
+
+typedef struct train_view {
+    bool is_bar, is_lines; /* on stderr while it runs; on stdout an epoch */
+    double drawn_s;        /* elapsed_s of the last redraw */
+    double start_s;        /* seconds of all earlier epochs */
+} train_view;
+
+static void train_duration(char *out, size_t size, double seconds)
+{
+    long s = seconds < 359999 ? lround(seconds) : 359999;
+    if (s < 60)
+        snprintf(out, size, "%ld s", s);
+    else if (s < 3600)
+        snprintf(out, size, "%ld min %02ld s", s / 60, s % 60);
+    else
+        snprintf(out, size, "%ld h %02ld min", s / 3600, s / 60 % 60);
+}
+
+static void train_draw(train_view *v, const fv_progress *p)
+{
+    char bar[TRAIN_BAR * 4 + 1] = "", line[512], left[32];
+    int full =
+        (int)((long)TRAIN_BAR * p->images / (p->images_in_epoch > 0 ? p->images_in_epoch : 1));
+    for (int i = 0; i < TRAIN_BAR; i++)
+        strcat(bar, i < full ? "\u2501" : "\u2500");
+    double rate = p->images_per_second > 0 ? p->images_per_second : 1;
+    double images_left =
+        p->images_in_epoch - p->images + (double)(p->epochs - p->epoch) * p->images_in_epoch;
+    train_duration(left, sizeof left, images_left / rate);
+    bool is_colour = cli_is_colour();
+    int shown = snprintf(line, sizeof line, "  %.0f images/s  loss %.4f  accuracy %.4f  %s left",
+                         p->images_per_second, p->loss, p->accuracy, left);
+    int room = cli_columns() - 1 - shown;
+    char head[64];
+    int used = snprintf(head, sizeof head, "epoch %d/%d ", p->epoch, p->epochs);
+    bool has_room = room >= used + TRAIN_BAR;
+    fprintf(stderr, "\r%s%s%s%s%.*s\033[K", head, is_colour ? "\033[32m" : "", has_room ? bar : "",
+            is_colour ? "\033[0m" : "", has_room ? (int)sizeof line : cli_columns() - 1 - used,
+            line);
+    fflush(stderr);
+    v->drawn_s = p->elapsed_s;
+}
+
+static void train_line(const fv_epoch *e, int epochs)
+{
+    printf("epoch %d/%d  loss %.4f  accuracy %.4f", e->epoch, epochs, e->loss, e->accuracy);
+    if (isfinite(e->val_loss))
+        printf("  val_loss %.4f  val_accuracy %.4f", e->val_loss, e->val_accuracy);
+    printf("  %.1f s  %.0f images/s\n", e->seconds, e->images_per_second);
+    fflush(stdout);
+}
+
+static bool train_progress(const fv_progress *p, void *user)
+{
+    train_view *v = user;
+    if (v->is_bar && p->finished) fprintf(stderr, "\r\033[K");
+    if (v->is_lines && p->finished) train_line(p->finished, p->epochs);
+    if (p->finished) v->drawn_s = 0;
+    if (v->is_bar && !p->finished &&
+        (p->step == 1 || p->step == p->steps || p->elapsed_s - v->drawn_s >= TRAIN_REDRAW_S))
+        train_draw(v, p);
+    return train_signal == 0;
+}
+
+fv_status cli_train_run(cli_training *t, const cli_settings *s, int *signal)
+{
+    train_view view = {.is_bar = cli_is_terminal() && !s->quiet, .is_lines = !s->quiet && !s->json};
+    fv_fit_config config = {.epochs = s->epochs ? (int)s->epochs : TRAIN_EPOCHS,
+                            .batch_size = fv_model_batch(t->model),
+                            .seed = (uint64_t)s->seed,
+                            .progress = train_progress,
+                            .user = &view};
+    const char *nearest;
+    fv_optimizer_find(s->optimizer ? s->optimizer : "adam", &config.optimizer, &nearest);
+    config.optimizer.learning_rate = (float)s->lr;
+    train_signal = 0;
+    train_catch_signals(true);
+    fv_status status = fv_fit(t->model, &t->history, t->train, t->valid, &config);
+    *signal = train_signal;
+    train_catch_signals(false);
+    if (status != FV_OK && view.is_bar) fprintf(stderr, "\r\033[K");
+    /* Only the wish to stop is no failure: the model is whole. */
+    return status == FV_E_CANCELLED && *signal ? FV_OK : status;
+}
+
+int cli_check_output(const char *option, const char *path, bool force)
+{
+    struct stat st;
+    char folder[4096];
+    if (stat(path, &st) == 0) {
+        if (S_ISDIR(st.st_mode))
+            return cli_fail(CLI_IO, "%s \"%s\" is a folder; expected the name of a file", option,
+                            path);
+        if (!force)
+            return cli_fail(CLI_USAGE, "%s \"%s\" exists; --force replaces it", option, path);
+        if (access(path, W_OK) != 0)
+            return cli_fail(CLI_IO, "%s \"%s\" cannot be replaced: %s", option, path,
+                            strerror(errno));
+    }
+    const char *slash = strrchr(path, '/');
+    size_t length = slash ? (size_t)(slash - path) : 0;
+    if (length >= sizeof folder) return cli_fail(CLI_IO, "%s: the path is too long", option);
+    snprintf(folder, sizeof folder, "%.*s", (int)length, path);
+    const char *parent = !slash ? "." : length == 0 ? "/" : folder;
+    if (stat(parent, &st) != 0 || !S_ISDIR(st.st_mode))
+        return cli_fail(CLI_IO, "%s \"%s\": there is no folder \"%s\"", option, path, parent);
+    if (access(parent, W_OK | X_OK) != 0)
+        return cli_fail(CLI_IO, "%s \"%s\": cannot write into \"%s\": %s", option, path, parent,
+                        strerror(errno));
+    return CLI_DONE;
+}
+
+/* NAME.safetensors here; NAME-2, NAME-3, ... when that exists, so that nothing is lost. */
+static void train_default_out(char *out, size_t size, const char *recipe)
+{
+    struct stat st;
+    const char *slash = strrchr(recipe, '/'), *name = slash ? slash + 1 : recipe;
+    int length = (int)strcspn(name, ".");
+    if (length == 0) name = "model", length = 5;
+    if (length > 200) length = 200;
+    snprintf(out, size, "%.*s.safetensors", length, name);
+    for (int i = 2; lstat(out, &st) == 0; i++)
+        snprintf(out, size, "%.*s-%d.safetensors", length, name, i);
+}
+
+static int train_check(const cli_settings *s)
+{
+    const char *nearest;
+    fv_optimizer_config unused = {0};
+    struct stat a, b;
+    if (!s->data)
+        return cli_fail(CLI_USAGE,
+                        "train: --data PATH is missing; a first try: --data made:digits");
+    if (s->optimizer && !fv_optimizer_find(s->optimizer, &unused, &nearest))
+        return cli_fail(CLI_USAGE, "--optimizer \"%s\": no such optimizer%s%s%s", s->optimizer,
+                        nearest ? "; did you mean " : "", nearest ? nearest : "",
+                        nearest ? "?" : "");
+    if (s->out && stat(s->out, &a) == 0 && stat(s->args[0], &b) == 0 && a.st_ino == b.st_ino &&
+        a.st_dev == b.st_dev)
+        return cli_fail(CLI_USAGE, "--out \"%s\" is the input itself", s->out);
+    if (s->out && s->history && !strcmp(s->out, s->history))
+        return cli_fail(CLI_USAGE, "--out and --history are the same file \"%s\"", s->out);
+    int code = s->out ? cli_check_output("--out", s->out, s->force) : CLI_DONE;
+    if (code == CLI_DONE && s->history) code = cli_check_output("--history", s->history, s->force);
+    return code;
+}
+
+/* Training and validation sets: --val, or the other part of a folder or of a made set. */
+static int train_open_data(cli_training *t, const cli_settings *s)
+{
+    struct stat st;
+    const char *error;
+    fv_dataset_config config = {.seed = (uint64_t)s->seed};
+    fv_status status = cli_dataset_open(&t->train, s->data, FV_TRAIN, &config, &error);
+    if (status != FV_OK) return cli_fail_status(status, error);
+    bool has_parts =
+        !strncmp(s->data, "made:", 5) || (stat(s->data, &st) == 0 && S_ISDIR(st.st_mode));
+    if (!s->val && !has_parts) return CLI_DONE;
+    status = cli_dataset_open(&t->valid, s->val ? s->val : s->data, FV_TEST, &config, &error);
+    /* A folder without a test part trains all the same. */
+    if (status == FV_E_IO && !s->val) return CLI_DONE;
+    return status == FV_OK ? CLI_DONE : cli_fail_status(status, error);
+}
+
+static int train_open_model(cli_training *t, const cli_settings *s)
+{
+    int batch = s->batch ? (int)s->batch : TRAIN_BATCH;
+    fv_model_config config = {
+        .seed = (uint64_t)s->seed, .threads = (int)s->threads, .isa = s->isa, .batch = batch};
+    fv_status status = fv_model_open(&t->model, s->args[0], &config);
+    if (status == FV_OK && fv_model_batch(t->model) == 0)
+        status = fv_model_build(t->model, FV_LAST, batch);
+    return status == FV_OK ? CLI_DONE : cli_fail_status(status, fv_error());
+}
+
+static void train_print_json(const fv_history *h)
+{
+    double seconds = 0, images = 0;
+    fv_epoch last = {.loss = NAN, .accuracy = NAN, .val_loss = NAN, .val_accuracy = NAN};
+    for (int i = 0; i < h->count; i++) {
+        last = h->epochs[i];
+        seconds += last.seconds;
+        images += last.seconds * last.images_per_second;
+    }
+    const struct {
+        const char *key;
+        double value;
+    } rows[] = {
+        {"loss", last.loss},         {"accuracy", last.accuracy},
+        {"val_loss", last.val_loss}, {"val_accuracy", last.val_accuracy},
+        {"seconds", seconds},        {"images_per_second", seconds > 0 ? images / seconds : NAN}};
+    printf("{\"epochs\":%d", h->count);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        printf(",\"%s\":", rows[i].key);
+        cli_json_number(rows[i].value);
+    }
+    printf("}\n");
+}
+
+static int train_save(const cli_training *t, const cli_settings *s, const char *out)
+{
+    fv_status status = fv_model_save(t->model, out);
+    if (status == FV_OK && s->history) status = fv_history_save_csv(&t->history, s->history);
+    if (status != FV_OK) return cli_fail_status(status, fv_error());
+    if (!s->quiet && !s->json) {
+        printf("model: %s\n", out);
+        if (s->history) printf("history: %s\n", s->history);
+    }
+    return CLI_DONE;
+}
+
+static int train_go(cli_training *t, const cli_settings *s)
+{
+    char path[256];
+    int number, code = train_open_model(t, s);
+    if (code == CLI_DONE) code = train_open_data(t, s);
+    if (code != CLI_DONE) return code;
+    fv_status status = cli_train_run(t, s, &number);
+    if (status != FV_OK) return cli_fail_status(status, fv_error());
+    if (!s->out) train_default_out(path, sizeof path, s->args[0]);
+    code = train_save(t, s, s->out ? s->out : path);
+    if (code != CLI_DONE) return code;
+    if (s->json) train_print_json(&t->history);
+    if (number)
+        fprintf(stderr, "fovea: stopped by %s; the model as it was is saved\n",
+                number == SIGINT    ? "Ctrl-C"
+                : number == SIGTERM ? "SIGTERM"
+                                    : "SIGHUP");
+    return number ? 128 + number : CLI_DONE;
+}
+
+int cmd_train(const cli_settings *s)
+{
+    int code = train_check(s);
+    if (code != CLI_DONE) return code;
+    cli_training t = {0};
+    code = train_go(&t, s);
+    fv_model_free(t.model);
+    fv_dataset_free(t.train);
+    fv_dataset_free(t.valid);
+    fv_history_free(&t.history);
+    return cli_finish(code);
+}
