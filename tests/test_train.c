@@ -159,7 +159,8 @@ static void test_a_logit_that_is_no_number_shows_in_the_loss(void **state)
     fvi_targets t;
     assert_int_equal(fvi_loss_choose(&kind, &t, m, d, FV_LOSS_AUTO), FV_OK);
     t.label = d->label;
-    assert_false(isfinite(kind->rows(NULL, z, &t, 1)));
+    double sum = kind->rows(NULL, z, &t, 1);
+    assert_true(sum != sum);
     fv_dataset_free(d);
     fv_model_free(m);
 }
@@ -415,11 +416,16 @@ static void test_fit_stops_on_what_is_not_finite(void **state)
     assert_non_null(strstr(fv_error(), "conv2d"));
     assert_int_equal(h.count, 0);
     fv_model_free(m);
-    m = bars_model(1, 1);
+    /* Two linear layers drive each other up. */
+    m = fv_model_new("linear", NULL);
+    fv_input(m, 8, 8, 1);
+    fv_conv2d(m, FV_LAST, &(fv_conv2d_config){.filters = 6, .kernel_size = {3}});
+    fv_dense(m, fv_flatten(m, FV_LAST), &(fv_dense_config){.units = 3, .activation = FV_SOFTMAX});
+    assert_int_equal(fv_model_build(m, FV_LAST, 16), FV_OK);
     fv_fit_config hot = {
         .batch_size = 16, .epochs = 50, .optimizer = {.kind = FV_SGD, .learning_rate = 9e8F}};
     assert_int_equal(fv_fit(m, &h, train, NULL, &hot), FV_E_NUMERIC);
-    assert_non_null(strstr(fv_error(), "step"));
+    assert_non_null(strstr(fv_error(), "layer \""));
     fv_model_free(m);
     fv_dataset_free(train);
     fv_history_free(&h);
