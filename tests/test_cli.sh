@@ -77,7 +77,7 @@ expect 2 '--min-accuracy' "$fovea" evaluate m --data made:digits --min-accuracy 
 
 # ---- inputs that are not what they should be ----
 expect 4 'nothing.safetensors' "$fovea" evaluate nothing.safetensors --data made:digits
-expect 3 'did you mean|no recipe|nowhere' "$fovea" train lenet --data made:digits
+expect 4 'no recipe "lenet"; did you mean lenet5' "$fovea" train lenet --data made:digits
 expect 4 'no-such-folder' "$fovea" train lenet5 --data no-such-folder
 expect 3 'made:digit' "$fovea" train lenet5 --data made:digit
 printf 'Sequential([Conv2d(8, 3)])\n' >bad.py
