@@ -67,9 +67,9 @@ static fv_status resize_axis_make(resize_axis *axis, int in, int out)
     return FV_OK;
 }
 
-static uint8_t resize_round(int64_t sum)
+static uint8_t resize_round(int32_t sum)
 {
-    int64_t value = (sum + (1 << (RESIZE_BITS - 1))) >> RESIZE_BITS;
+    int32_t value = (sum + (1 << (RESIZE_BITS - 1))) >> RESIZE_BITS;
     return value > 255 ? 255 : (uint8_t)value;
 }
 
@@ -82,10 +82,10 @@ static void resize_rows(uint8_t *out, const uint8_t *in, const resize_axis *axis
         for (int o = 0; o < axis->out; o++) {
             const int32_t *weight = axis->weight + (size_t)o * (size_t)axis->taps;
             for (int c = 0; c < channels; c++) {
-                int64_t sum = 0;
+                int32_t sum = 0;
                 const uint8_t *from = row + (size_t)axis->first[o] * (size_t)channels + c;
                 for (int k = 0; k < axis->count[o]; k++) {
-                    sum += (int64_t)weight[k] * from[(size_t)k * (size_t)channels];
+                    sum += weight[k] * from[(size_t)k * (size_t)channels];
                 }
                 *out++ = resize_round(sum);
             }
@@ -100,9 +100,9 @@ static void resize_columns(uint8_t *out, const uint8_t *in, const resize_axis *a
         const int32_t *weight = axis->weight + (size_t)o * (size_t)axis->taps;
         const uint8_t *from = in + (size_t)axis->first[o] * row;
         for (size_t i = 0; i < row; i++) {
-            int64_t sum = 0;
+            int32_t sum = 0;
             for (int k = 0; k < axis->count[o]; k++) {
-                sum += (int64_t)weight[k] * from[(size_t)k * row + i];
+                sum += weight[k] * from[(size_t)k * row + i];
             }
             *out++ = resize_round(sum);
         }
