@@ -17,6 +17,7 @@
 struct fvi_save {
     char *path;      /* as the caller gave it, for messages */
     char *target;    /* what path resolves to */
+    char *folder;    /* of target; made early, since after the rename nothing may fail for memory */
     char *temporary; /* beside target */
     int file;
     bool failed;
@@ -267,7 +268,10 @@ fv_status fvi_save_begin(fvi_save **save, const char *path)
     int mode;
     fv_status status = made->path ? file_resolve(&made->target, path) : FV_E_MEMORY;
     if (status == FV_OK) status = file_check_target(path, made->target, &mode);
-    if (status == FV_OK) status = file_open_aside(made, mode);
+    if (status == FV_OK) {
+        made->folder = file_beside(made->target, ".");
+        status = made->folder ? file_open_aside(made, mode) : FV_E_MEMORY;
+    }
     if (status != FV_OK) {
         fvi_save_abort(made);
         return status;
@@ -307,10 +311,7 @@ static bool file_sync(int file)
 /* After a rename: until its folder is on the disk, a power loss may bring the old file back. */
 static fv_status file_sync_folder(const fvi_save *save)
 {
-    char *folder = file_beside(save->target, ".");
-    if (!folder) return FV_E_MEMORY;
-    int file = file_open(folder, O_RDONLY | O_DIRECTORY, 0);
-    fvi_free(folder);
+    int file = file_open(save->folder, O_RDONLY | O_DIRECTORY, 0);
     /* A folder that may be written but not read cannot be flushed; that is no failure of ours. */
     if (file < 0) return errno == EACCES ? FV_OK : file_fail("flush", save->path, errno);
     fv_status status = file_sync(file) ? FV_OK : file_fail("flush", save->path, errno);
@@ -347,6 +348,7 @@ void fvi_save_abort(fvi_save *save)
     if (save->file >= 0) close(save->file);
     if (save->temporary) unlink(save->temporary);
     fvi_free(save->temporary);
+    fvi_free(save->folder);
     fvi_free(save->target);
     fvi_free(save->path);
     fvi_free(save);

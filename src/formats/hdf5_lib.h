@@ -46,10 +46,10 @@ typedef struct fvi_hdf5_set {
 } fvi_hdf5_set;
 
 /* Open and look at it: layout, filters, shape. After FV_OK the caller closes it. */
-fv_status fvi_hdf5_set_open(fvi_hdf5_set *set, const fvi_hdf5 *file, const char *name);
-void fvi_hdf5_set_close(fvi_hdf5_set *set);
+fv_status fvi_hdf5_set_open(fvi_hdf5_set *d, const fvi_hdf5 *file, const char *name);
+void fvi_hdf5_set_close(fvi_hdf5_set *d);
 /* Can the file hold what the data set claims, and is it within the limit? Everything that can be said before memory for the
    elements is taken. */
-fv_status fvi_hdf5_set_check(const fvi_hdf5_set *set, size_t limit_bytes);
+fv_status fvi_hdf5_set_check(const fvi_hdf5_set *d, size_t limit_bytes);
 
 #endif

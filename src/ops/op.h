@@ -37,7 +37,8 @@ typedef struct fvi_field {
     bool required;
     double
         standard; /* what Keras has when the key is absent; written out in JSON when the struct holds 0 */
-    double least, most;    /* of each number, after the default is put in. A float whose standard is not 0 must be above 0 */
+    double least,
+        most; /* of each number, after the default is put in. A float whose standard is not 0 must be above 0 */
     const fvi_word *words; /* ends with {NULL, 0} */
 } fvi_field;
 
@@ -152,14 +153,15 @@ void fvi_activate(const fvi_run *r, fv_activation_kind kind, float *y, size_t ro
 void fvi_activate_gradient(const fvi_run *r, fv_activation_kind kind, float *dy, const float *y,
                            size_t rows, int C);
 extern const fvi_word fvi_activation_words[]; /* "linear", "relu", ... */
-extern const fvi_word fvi_channels_last[];    /* op_node.c: the one data_format; for FVI_FIELD_IGNORED */
+extern const fvi_word
+    fvi_channels_last[]; /* op_node.c: the one data_format; for FVI_FIELD_IGNORED */
 
 /* op_node.c. Call fn(r, i) for each image i of the batch, on r->threads. */
 void fvi_each_image(const fvi_run *r, void (*fn)(const fvi_run *r, int i));
 /* Call fn(r, first, count) on pieces of [0, n), n counting floats; where it is cut depends on n alone. */
 void fvi_each_piece(const fvi_run *r, size_t n,
                     void (*fn)(const fvi_run *r, size_t first, size_t count));
-#define FVI_PIECE 4096 /* every piece begins at a multiple of it */
+#define FVI_PIECE 4096                          /* every piece begins at a multiple of it */
 size_t fvi_image_floats(const fv_shape *shape); /* product of dims, known to fit */
 /* Begin infer: forget what an earlier one set; geometry_size bytes in n->geometry, zeroed (0: none). */
 fv_status fvi_node_begin(fvi_node *n, size_t geometry_size);
@@ -170,7 +172,7 @@ fv_status fvi_node_weight(fvi_node *n, const char *name, fv_shape shape, fv_init
 fv_status fvi_node_rank(const fvi_node *n, int i, int rank);
 /* Images [H,W,C] under a window that slides: window[0] for H, window[1] for W. */
 typedef struct fvi_slide {
-    const char *what;     /* "kernel" or "pool", for the message */
+    const char *what;                     /* "kernel" or "pool", for the message */
     const int *size, *strides, *dilation; /* [2]; dilation NULL: 1 */
     fv_padding padding;
     const int *pads; /* [4] */
