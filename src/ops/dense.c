@@ -13,7 +13,7 @@ static fv_status dense_infer(fvi_node *n, const fvi_setup *setup)
     const fv_shape *x = &n->x_shape[0];
     size_t count = 0;
     FVI_TRY(fvi_node_begin(n, sizeof(fvi_conv)));
-    if (x->rank < 1) return fvi_fail(FV_E_SHAPE, "Dense needs an input with an axis");
+    if (x->rank < 1) return fvi_fail(FV_E_SHAPE, "input has no axis");
     FVI_TRY(fvi_node_rank(n, 0, x->rank));
     FVI_TRY(fvi_shape_count(&count, x));
     int C = x->dim[x->rank - 1], F = c->units;

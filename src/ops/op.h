@@ -168,7 +168,7 @@ fv_status fvi_node_begin(fvi_node *n, size_t geometry_size);
 /* Declare a weight in infer; counts are checked. */
 fv_status fvi_node_weight(fvi_node *n, const char *name, fv_shape shape, fv_initializer initializer,
                           double fan_in, double fan_out, bool is_state);
-/* FV_E_SHAPE unless input i of the node has that rank: "Conv2D needs images of rank 3 (H, W, C), found 128". */
+/* FV_E_SHAPE unless input i of the node has that rank: "images of rank 3 (H, W, C) are needed, found 128". */
 fv_status fvi_node_rank(const fvi_node *n, int i, int rank);
 /* Images [H,W,C] under a window that slides: window[0] for H, window[1] for W. */
 typedef struct fvi_slide {

@@ -38,7 +38,7 @@ static void config_show(fvi_text *out, const fvi_value *value, int depth)
         fvi_text_add(out, "[");
         for (size_t i = 0; i < value->count; i++) {
             fvi_text_add(out, "%s", i ? ", " : "");
-            if (i == CONFIG_SHOWN || depth == 2) {
+            if (i == CONFIG_SHOWN || depth == 3) {
                 fvi_text_add(out, "...");
                 break;
             }

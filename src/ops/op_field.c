@@ -496,8 +496,8 @@ static const fvi_field_way field_ways[] = {
     [FVI_FIELD_WORD] = {"", field_read_word, field_complete_word, field_write_word},
     [FVI_FIELD_INITIALIZER] = {"", field_read_initializer, field_complete_initializer,
                                field_write_initializer},
-    [FVI_FIELD_PADDING] = {"\"valid\", \"same\", or only pads such as 1, (1, 2) or "
-                           "((1, 1), (2, 2)), of 0 or more",
+    [FVI_FIELD_PADDING] = {"\"valid\", \"same\" or pads of 0 or more such as 1, (1, 2) or "
+                           "((1, 1), (2, 2))",
                            field_read_padding, field_complete_padding, field_write_padding},
     [FVI_FIELD_PADS] = {"pads of 0 or more such as 1, (1, 2) or ((1, 1), (2, 2))", field_read_pads,
                         field_complete_pads, field_write_pads},

@@ -47,8 +47,7 @@ fv_status fvi_node_rank(const fvi_node *n, int i, int rank)
     if (x->rank != rank) {
         const char *expected = rank == 3 ? "images of rank 3 (H, W, C)" : "vectors of rank 1";
         const char *flatten = rank == 1 ? "; put a Flatten before it" : "";
-        return fvi_fail(FV_E_SHAPE, "%s needs %s, found %s%s", n->op->name, expected, text,
-                        flatten);
+        return fvi_fail(FV_E_SHAPE, "%s are needed, found %s%s", expected, text, flatten);
     }
     for (int d = 0; d < rank; d++) {
         if (x->dim[d] < 1) {
