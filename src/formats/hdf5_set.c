@@ -120,10 +120,24 @@ static fv_status set_check_filters(fvi_hdf5_set *d)
             return fvi_fail(FV_E_UNSUPPORTED,
                             "HDF5 \"%s\": filter %d (%s); deflate, shuffle and fletcher32 are read",
                             d->name, (int)id, set_filter_name(id));
+        if (d->deflated && id != H5Z_FILTER_FLETCHER32)
+            return fvi_fail(FV_E_UNSUPPORTED, "HDF5 \"%s\": shuffle or deflate after deflate",
+                            d->name);
         d->filter[i] = id;
         if (id == H5Z_FILTER_DEFLATE) d->deflated = true;
     }
     return FV_OK;
+}
+
+/* Bytes of one element in the file: for a string of varying length what H5Tget_size says is a pointer's. */
+static size_t set_width(const fvi_hdf5_set *d)
+{
+    if (H5Tis_variable_str(d->type) <= 0) return H5Tget_size(d->type);
+    size_t address = 0, length = 0;
+    hid_t created = H5Fget_create_plist(d->file->file);
+    if (created >= 0 && H5Pget_sizes(created, &address, &length) < 0) address = 0;
+    if (created >= 0) H5Pclose(created);
+    return address > 0 ? 4 + address + 4 : 0; /* its length, where its heap is, its number there */
 }
 
 static fv_status set_shape(fvi_hdf5_set *d)
@@ -148,7 +162,7 @@ static fv_status set_shape(fvi_hdf5_set *d)
     size_t count;
     if (fvi_shape_count(&count, &d->shape) != FV_OK)
         return fvi_fail_in(FV_E_FORMAT, "HDF5 \"%s\"", d->name);
-    d->width = H5Tget_size(d->type);
+    d->width = set_width(d);
     if (d->width == 0 || !fvi_mul(&d->bytes, count, d->width))
         return fvi_fail(FV_E_FORMAT, "HDF5 \"%s\": an element of %zu bytes", d->name, d->width);
     return FV_OK;
@@ -229,10 +243,7 @@ static fv_status set_chunk_size(const fvi_hdf5_set *d, const hsize_t *offset, un
                 *size -= 4;
         } else if (d->filter[i] == H5Z_FILTER_DEFLATE) {
             uint32_t mask;
-            if (raw != NULL)
-                status = fvi_fail(FV_E_UNSUPPORTED, "deflate is applied twice");
-            else if ((raw = fvi_alloc(*size + 4 * FVI_HDF5_MAX_FILTERS, 1, "an HDF5 chunk")) ==
-                     NULL)
+            if ((raw = fvi_alloc(*size + 4 * FVI_HDF5_MAX_FILTERS, 1, "an HDF5 chunk")) == NULL)
                 status = FV_E_MEMORY;
             else if (H5Dread_chunk(d->set, H5P_DEFAULT, offset, &mask, raw) < 0)
                 status = fvi_fail(FV_E_FORMAT, "%s", fvi_hdf5_reason(reason));
@@ -259,11 +270,11 @@ static fv_status set_check_chunk(const fvi_hdf5_set *d, const hsize_t *offset, s
                         "a chunk of %" PRIu64 " bytes at byte %" PRIu64 ", the file has %" PRIu64,
                         (uint64_t)stored, (uint64_t)at, d->file->bytes);
     size_t size = (size_t)stored;
-    FVI_TRY(set_chunk_size(d, offset, skipped, &size, chunk_bytes + 4 * FVI_HDF5_MAX_FILTERS));
-    if (size != chunk_bytes)
-        return fvi_fail(FV_E_FORMAT,
-                        "the chunk at byte %" PRIu64 " unpacks to %zu bytes, expected %zu",
-                        (uint64_t)at, size, chunk_bytes);
+    fv_status status =
+        set_chunk_size(d, offset, skipped, &size, chunk_bytes + 4 * FVI_HDF5_MAX_FILTERS);
+    if (status == FV_OK && size != chunk_bytes)
+        status = fvi_fail(FV_E_FORMAT, "it unpacks to %zu bytes, expected %zu", size, chunk_bytes);
+    if (status != FV_OK) return fvi_fail_in(status, "chunk at byte %" PRIu64, (uint64_t)at);
     return FV_OK;
 }
 
