@@ -25,9 +25,11 @@ def golden(name, oldest):
     """A file as libraries up to this one write it, kept gzipped: its tables are mostly empty."""
     fapl = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
     fapl.set_libver_bounds(oldest, h5py.h5f.LIBVER_LATEST)
+    fcpl = h5py.h5p.create(h5py.h5p.FILE_CREATE)
+    fcpl.set_obj_track_times(False)
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, name)
-        with h5py.File(h5py.h5f.create(path.encode(), h5py.h5f.ACC_TRUNC, fapl=fapl)) as file:
+        with h5py.File(h5py.h5f.create(path.encode(), h5py.h5f.ACC_TRUNC, fcpl, fapl)) as file:
             yield file
         with open(path, "rb") as made, open(os.path.join(OUT, name + ".gz"), "wb") as file:
             file.write(gzip.compress(made.read(), 9, mtime=0))
@@ -37,6 +39,12 @@ def plist():
     dcpl = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     dcpl.set_obj_track_times(False)
     return dcpl
+
+
+def folder(file, name):
+    gcpl = h5py.h5p.create(h5py.h5p.GROUP_CREATE)
+    gcpl.set_obj_track_times(False)
+    return h5py.Group(h5py.h5g.create(file.id, name.encode(), gcpl=gcpl))
 
 
 def put(file, name, data, dcpl=None, dtype=None):
@@ -165,7 +173,7 @@ def outside(file):
     file["soft_00"] = h5py.SoftLink("/type_u1")
     for i in range(1, 17):
         file["soft_%02d" % i] = h5py.SoftLink("/soft_%02d" % (i - 1))
-    put(file.create_group("group/inner"), "plain", np.arange(6, dtype="<i4"))
+    put(folder(folder(file, "group"), "inner"), "plain", np.arange(6, dtype="<i4"))
     file["group/inner/again"] = file["group"]  # a group inside itself
 
 
@@ -196,8 +204,7 @@ def hdf5():
         put(file, "chunked", big, chunked((2, 3)))
         put(file, "deflated", big, chunked((2, 3), "shuffle", "deflate"))
         put(file, "one_chunk", big, chunked((5, 7), "deflate"))
-        file.create_group("a").create_group("b")
-        put(file["a/b"], "deep", np.array([7], "u1"))
+        put(folder(folder(file, "a"), "b"), "deep", np.array([7], "u1"))
 
 
 # ---- PNG ----
@@ -325,7 +332,8 @@ def bad_pngs():
     yield row("colour type 7", SIGNATURE + header(5, 5, 8, 7) + idat + end, "format", "colour type 7")
     yield row("colour type 1", SIGNATURE + header(5, 5, 8, 1) + idat + end, "format", "colour type 1")
     yield row("3 bits", SIGNATURE + header(5, 5, 3, 0) + idat + end, "format", "IHDR")
-    yield row("no IDAT", SIGNATURE + header(5, 5, 8, 0) + end, "format", "cannot hold")
+    yield row("no IDAT", SIGNATURE + header(5, 5, 8, 0) + end, "format", "IEND")
+    yield row("no IDAT for many", SIGNATURE + header(99, 99, 8, 0) + end, "format", "cannot hold")
     yield row("no IEND", good[:-12], "format", "no IEND")
     yield row("cut in IDAT", good[:80], "format", "IDAT")
     yield row("IDAT too short", SIGNATURE + header(50, 50, 8, 0) + idat + end, "format", "near byte")

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* Every reader of src/formats that takes bytes, on any bytes. With clang's libFuzzer it is a program of its own (cmake
+   -DFOVEA_FUZZ=ON); test_formats_fuzz.c includes it and feeds it without. */
+#include "formats/formats.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FUZZ_LIMIT ((size_t)1 << 22)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int fuzz_formats_accepted(const uint8_t *data, size_t size);
+
+/* Touch what a reader returned, so that a sanitizer sees bytes that are not there. */
+static unsigned fuzz_sum(const void *data, size_t size)
+{
+    const unsigned char *bytes = data;
+    unsigned sum = 0;
+    for (size_t i = 0; i < size; i++)
+        sum += bytes[i];
+    return sum;
+}
+
+static bool fuzz_json(const uint8_t *data, size_t size)
+{
+    fvi_value *value, *back;
+    fvi_text text = {0}, again = {0};
+    if (fvi_json_read(&value, (const char *)data, size) != FV_OK) return false;
+    if (fvi_json_write(&text, value, 0) != FV_OK) abort();
+    if (fvi_json_read(&back, text.data, text.size) != FV_OK) abort();
+    if (fvi_json_write(&again, back, 0) != FV_OK || strcmp(text.data, again.data) != 0) abort();
+    fvi_text_free(&text);
+    fvi_text_free(&again);
+    fvi_value_free(value);
+    fvi_value_free(back);
+    return true;
+}
+
+static bool fuzz_safetensors(const uint8_t *data, size_t size)
+{
+    fvi_safetensors *file;
+    if (fvi_safetensors_read(&file, data, size) != FV_OK) return false;
+    volatile unsigned sum = 0;
+    for (int i = 0; i < file->count; i++) {
+        const fv_tensor *t = &file->entry[i].tensor;
+        size_t count;
+        if (fvi_shape_count(&count, &t->shape) != FV_OK) abort();
+        sum += fuzz_sum(t->data, count * fv_dtype_size(t->dtype));
+    }
+    fvi_safetensors_free(file);
+    return true;
+}
+
+static bool fuzz_idx(const uint8_t *data, size_t size)
+{
+    fvi_array array;
+    size_t count;
+    if (fvi_idx_read(&array, data, size) != FV_OK) return false;
+    if (fvi_shape_count(&count, &array.shape) != FV_OK) abort();
+    volatile unsigned sum = fuzz_sum(array.data, count * fv_dtype_size(array.dtype));
+    (void)sum;
+    fvi_array_free(&array);
+    return true;
+}
+
+static bool fuzz_gzip(const uint8_t *data, size_t size)
+{
+    unsigned char *out;
+    size_t out_size;
+    if (fvi_gzip_read(&out, &out_size, data, size, FUZZ_LIMIT) != FV_OK) return false;
+    if (out_size > FUZZ_LIMIT) abort();
+    fuzz_idx(out, out_size);
+    fvi_free(out);
+    return true;
+}
+
+static bool fuzz_image(const uint8_t *data, size_t size)
+{
+    fvi_image image;
+    if (fvi_image_read(&image, data, size, size % 3 == 0 ? 1 : size % 3 == 1 ? 3 : 0) != FV_OK)
+        return false;
+    size_t bytes = (size_t)image.height * (size_t)image.width * (size_t)image.channels;
+    volatile unsigned sum = fuzz_sum(image.pixels, bytes);
+    (void)sum;
+    fvi_image_free(&image);
+    return true;
+}
+
+/* How many readers took it. */
+int fuzz_formats_accepted(const uint8_t *data, size_t size)
+{
+    return fuzz_json(data, size) + fuzz_safetensors(data, size) + fuzz_idx(data, size) +
+           fuzz_gzip(data, size) + fuzz_image(data, size) + fvi_hdf5_is(data, size);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    long live = fvi_alloc_live();
+    fuzz_formats_accepted(data, size);
+    if (fvi_alloc_live() != live) abort();
+    return 0;
+}
