@@ -20,6 +20,12 @@ foreach(source ${FOVEA_TEST_SOURCES})
   endif()
 endforeach()
 
+if(FOVEA_FUZZ) # clang with -DCMAKE_C_FLAGS=-fsanitize=fuzzer-no-link,address,undefined; run it on a folder of files
+  add_executable(fuzz_formats tests/fuzz_formats.c)
+  target_link_libraries(fuzz_formats PRIVATE fovea_objects)
+  target_link_options(fuzz_formats PRIVATE -fsanitize=fuzzer)
+endif()
+
 if(TARGET fovea_cli)
   file(GLOB FOVEA_TEST_SCRIPTS CONFIGURE_DEPENDS tests/test_*.sh)
   foreach(source ${FOVEA_TEST_SCRIPTS}) # arguments: the command fovea, the source folder
