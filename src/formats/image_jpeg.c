@@ -14,6 +14,7 @@
 
 #define JPEG_MAX_SCANS 100
 #define JPEG_MAX_PIXELS_PER_BYTE 1024 /* a block of 64 takes a bit at least; the rest is margin */
+#define JPEG_MAX_PIXELS_ARITHMETIC 8192 /* there a blank block costs next to nothing */
 
 /* All that must survive a longjmp lives here, none of it in locals. */
 typedef struct jpeg_run {
@@ -93,10 +94,8 @@ static fv_status jpeg_choose(jpeg_run *run)
 {
     struct jpeg_decompress_struct *jpeg = &run->jpeg;
     fvi_image *raw = run->raw;
-    /* An arithmetic coder can spend next to nothing on a block. */
-    uint64_t bytes = jpeg->arith_code ? UINT64_MAX : run->size;
-    FVI_TRY(fvi_image_check_size("JPEG", jpeg->image_width, jpeg->image_height, bytes,
-                                 JPEG_MAX_PIXELS_PER_BYTE));
+    uint64_t most = jpeg->arith_code ? JPEG_MAX_PIXELS_ARITHMETIC : JPEG_MAX_PIXELS_PER_BYTE;
+    FVI_TRY(fvi_image_check_size("JPEG", jpeg->image_width, jpeg->image_height, run->size, most));
     raw->height = (int)jpeg->image_height;
     raw->width = (int)jpeg->image_width;
     raw->channels = 3;
