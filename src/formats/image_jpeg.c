@@ -13,7 +13,7 @@
 #include <jerror.h>
 
 #define JPEG_MAX_SCANS 100
-#define JPEG_MAX_PIXELS_PER_BYTE 1024 /* a block of 64 takes a bit at least; the rest is margin */
+#define JPEG_MAX_PIXELS_PER_BYTE 1024   /* a block of 64 takes a bit at least; the rest is margin */
 #define JPEG_MAX_PIXELS_ARITHMETIC 8192 /* there a blank block costs next to nothing */
 
 /* All that must survive a longjmp lives here, none of it in locals. */
