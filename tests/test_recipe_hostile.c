@@ -16,6 +16,8 @@ static void test_arguments(void **state)
                      FV_E_ARG);
     assert_int_equal(fvi_recipe_read(&model, "x = \0", 5, "r", NULL), FV_E_FORMAT);
     assert_string_equal(fv_error(), "r:1:5: control character 0x00");
+    assert_int_equal(fvi_recipe_read(&model, "", ((size_t)64 << 20) + 1, "r", NULL), FV_E_FORMAT);
+    assert_string_equal(fv_error(), "r:1:1: a recipe of more than 67108864 bytes");
     assert_int_equal(fvi_recipe_read(&model, "m = Sequential([ReLU(", 15, "r", NULL), FV_E_FORMAT);
     assert_string_equal(fv_error(), "r:1:15: \"(\" is never closed");
     assert_null(model);
@@ -68,6 +70,14 @@ static void test_large(void **state)
     check_repeated(HEAD, "i = ReLU()(i)\n", 100000, "Model(i, i)", "100001:5: more than 100000");
     check_repeated(HEAD "x = Dense(3, name='", "a", 5000, "')(i)",
                    "2:5: Dense: a name of 5000 bytes; expected at most 4096");
+    char *names = malloc(16 * many + 64);
+    assert_non_null(names);
+    size_t used = (size_t)sprintf(names, HEAD);
+    for (size_t i = 0; i < many; i++) {
+        used += (size_t)sprintf(names + used, "a%zu = i\n", i);
+    }
+    assert_memory_equal(error_of(names, FV_E_FORMAT), "100001:1: more than 100000 variables", 36);
+    free(names);
     char *text = repeated("m = Sequential([Input(shape=(3,)),\n", "ReLU(),\n", 99999, "])");
     fv_model *model = model_of(text);
     assert_int_equal(fv_model_layers(model), 100000);

@@ -6,6 +6,8 @@
 
 #define RECIPE_STATEMENT "\"name = ...\", Sequential([...]) or Model(...)"
 
+static const char *const recipe_models[] = {"Sequential", "Model"};
+
 /* ---- Sequential ---- */
 
 /* The InputLayer that the first layer's input_shape stands for. */
@@ -302,16 +304,21 @@ static fv_status recipe_import(fvi_recipe_reader *r)
 /* Sequential([...]) or Model(...) that no variable keeps, the model's variable by itself; else a message about what it is. */
 static fv_status recipe_bare(fvi_recipe_reader *r)
 {
-    char word[FVI_RECIPE_WORD];
+    char word[FVI_RECIPE_WORD], safe[FVI_SAFE_TEXT];
     fvi_recipe_token first, last;
     FVI_TRY(fvi_recipe_chain(&r->lex, &first, &last));
     if (fvi_recipe_is_model(&last)) return recipe_read_model(r, &last, NULL);
+    fvi_recipe_word(word, &last);
+    bool is_slip = fvi_nearest(word, recipe_models, FVI_COUNT(recipe_models)) != NULL;
     fvi_recipe_word(word, &first);
     const fvi_value *variable = fvi_value_get(r->variables, word);
-    if (variable && first.text != last.text) {
+    if (first.text != last.text && (variable || !(is_slip || fvi_recipe_find_op(&last)))) {
+        fvi_recipe_token whole = first;
+        whole.size = (size_t)(last.text - first.text) + last.size;
+        fvi_recipe_word(word, &whole);
         return fvi_recipe_fail(&r->lex, &first,
-                               "%s.%.*s is not read; a recipe lists the layers, nothing else", word,
-                               (int)last.size, last.text);
+                               "%s is not read; a recipe lists the layers, nothing runs",
+                               fvi_safe(safe, word));
     }
     if (fvi_recipe_is(&r->lex, '(') && fvi_recipe_find_op(&last)) {
         return fvi_recipe_fail(&r->lex, &last,

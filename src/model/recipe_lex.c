@@ -163,13 +163,13 @@ static fv_status recipe_check(const fvi_recipe_lexer *r)
 fv_status fvi_recipe_begin(fvi_recipe_lexer *r, const char *text, size_t size, const char *where)
 {
     *r = (fvi_recipe_lexer){.where = where ? where : "recipe", .line = 1, .column = 1};
-    r->is_fresh = true;
-    r->at = text;
-    r->end = text + size;
     if (size > RECIPE_BYTES) {
         fvi_recipe_token start = {.line = 1, .column = 1};
         return fvi_recipe_fail(r, &start, "a recipe of more than %zu bytes", RECIPE_BYTES);
     }
+    r->is_fresh = true;
+    r->at = text;
+    r->end = text + size;
     if (size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) r->at += 3; /* byte-order mark */
     FVI_TRY(recipe_check(r));
     return fvi_recipe_next(r);
