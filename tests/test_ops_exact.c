@@ -182,6 +182,27 @@ static void test_dropout_streams(void **state)
     case_free(&t);
 }
 
+/* ---- rows longer than a task ---- */
+
+static void test_long_rows(void **state)
+{
+    (void)state;
+    op_case t = {.x_shape = {{1, {40000}}}, .n = 3, .max_batch = 3, .training = true};
+    assert_int_equal(case_infer(&t, "Softmax", 1), FV_OK);
+    case_allocate(&t);
+    case_draw d = {13, 0};
+    case_fill(&t, &d, false);
+    case_run(&t, 2);
+    for (int i = 0; i < 3; i++) {
+        double sum = 0.0;
+        for (int j = 0; j < 40000; j++) {
+            sum += (double)t.y.now[i * 40000 + j];
+        }
+        assert_true(fabs(sum - 1.0) < 1e-5);
+    }
+    case_free(&t);
+}
+
 /* ---- gradients that are shared or not wanted ---- */
 
 /* The op once more, its inputs and their gradients as given. */
@@ -285,8 +306,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_norm_is_keras),      cmocka_unit_test(test_norm_of_one_row),
         cmocka_unit_test(test_norm_far_from_zero), cmocka_unit_test(test_dropout_share),
-        cmocka_unit_test(test_dropout_streams),    cmocka_unit_test(test_one_layer_twice),
-        cmocka_unit_test(test_no_input_gradient),
+        cmocka_unit_test(test_dropout_streams),    cmocka_unit_test(test_long_rows),
+        cmocka_unit_test(test_one_layer_twice),    cmocka_unit_test(test_no_input_gradient),
     };
     return cmocka_run_group_tests(tests, case_setup, case_teardown);
 }
