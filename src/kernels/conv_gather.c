@@ -14,6 +14,7 @@
     (200 * 1024) /* floats of packed weights that may stay in the second-level cache */
 #define GATHER_SOURCE                                                                              \
     (256 * 1024)              /* floats of source that one task walks over again for each panel */
+#define GATHER_STREAMS 16     /* rows of unpacked weights read side by side */
 #define GATHER_TASK 1000000.0 /* multiply-adds that are worth a task */
 #define GATHER_ALONE 100000.0 /* below this no thread is woken */
 
@@ -25,6 +26,7 @@ typedef struct gather_plan {
     float *packed;
     ptrdiff_t width; /* columns of a whole panel */
     ptrdiff_t panels;
+    ptrdiff_t direct;       /* panels that are read from the weights, unpacked */
     bool is_merged;         /* the taps of a kernel row are one long tap */
     ptrdiff_t tap_h, tap_w; /* taps of the table in each axis */
     ptrdiff_t depth;        /* floats of one tap */
@@ -68,22 +70,56 @@ static ptrdiff_t gather_width(const gather_plan *plan, ptrdiff_t p)
 
 static float *gather_panel(const gather_plan *plan, ptrdiff_t p)
 {
-    return plan->packed + p * plan->width * plan->g->h.taps * plan->g->w.taps * plan->g->depth;
+    return plan->packed +
+           (p - plan->direct) * plan->width * plan->g->h.taps * plan->g->w.taps * plan->g->depth;
 }
 
 /* ---- packing: panel, tap, depth, column ---- */
+
+typedef float gather_quad __attribute__((vector_size(16), aligned(4), may_alias));
+
+/* to[d * width + c] = from[c * depth + d] for 4 c, 4 d. */
+static inline void gather_turn(float *to, ptrdiff_t width, const float *from, ptrdiff_t depth)
+{
+    const gather_quad a = *(const gather_quad *)from, b = *(const gather_quad *)(from + depth);
+    const gather_quad c = *(const gather_quad *)(from + 2 * depth);
+    const gather_quad d = *(const gather_quad *)(from + 3 * depth);
+    const gather_quad ab = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+    const gather_quad cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+    const gather_quad ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const gather_quad cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    *(gather_quad *)to = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+    *(gather_quad *)(to + width) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+    *(gather_quad *)(to + 2 * width) = __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5);
+    *(gather_quad *)(to + 3 * width) = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
+}
+
+/* to[d * width + c] = from[c * depth + d]; whole cache lines are read at a time, since rows that lie a power of two apart
+   drive each other out of the cache. */
+static void gather_transpose(float *to, ptrdiff_t width, const float *from, ptrdiff_t depth,
+                             ptrdiff_t columns)
+{
+    ptrdiff_t d0 = 0;
+    for (; d0 + 16 <= depth; d0 += 16) {
+        for (ptrdiff_t c = 0; c + 4 <= columns; c += 4) {
+            for (ptrdiff_t d = d0; d < d0 + 16; d += 4)
+                gather_turn(to + d * width + c, width, from + c * depth + d, depth);
+        }
+    }
+    const ptrdiff_t square = columns - columns % 4;
+    for (ptrdiff_t c = 0; c < columns; ++c) {
+        for (ptrdiff_t d = c < square ? d0 : 0; d < depth; ++d)
+            to[d * width + c] = from[c * depth + d];
+    }
+}
 
 /* Columns [c0, c0 + columns) of one tap's [depth][columns] matrix, stored plain or transposed. */
 static void gather_pack_tap(float *to, ptrdiff_t width, const float *from, const fvi_gather *g,
                             ptrdiff_t c0, ptrdiff_t columns)
 {
+    if (g->is_transposed) gather_transpose(to, width, from + c0 * g->depth, g->depth, columns);
     for (ptrdiff_t d = 0; d < g->depth; ++d, to += width) {
-        if (g->is_transposed) {
-            for (ptrdiff_t c = 0; c < columns; ++c)
-                to[c] = from[(c0 + c) * g->depth + d];
-        } else {
-            memcpy(to, from + d * g->columns + c0, (size_t)columns * sizeof *to);
-        }
+        if (!g->is_transposed) memcpy(to, from + d * g->columns + c0, (size_t)columns * sizeof *to);
         for (ptrdiff_t c = columns; c < width; ++c)
             to[c] = 0;
     }
@@ -93,7 +129,8 @@ static void gather_pack(void *context, size_t task)
 {
     const gather_plan *plan = context;
     const fvi_gather *g = plan->g;
-    const ptrdiff_t p = (ptrdiff_t)task, c0 = p * plan->width, width = gather_width(plan, p);
+    const ptrdiff_t p = plan->direct + (ptrdiff_t)task, c0 = p * plan->width,
+                    width = gather_width(plan, p);
     const ptrdiff_t columns = gather_min(width, g->columns - c0);
     float *to = gather_panel(plan, p);
     for (ptrdiff_t i = 0; i < g->h.taps; ++i) {
@@ -187,34 +224,68 @@ static void gather_taps(const gather_plan *plan, gather_table *table, ptrdiff_t 
     }
 }
 
+/* The taps of the table times panel p. */
+static void gather_product(const gather_plan *plan, const gather_table *table, ptrdiff_t p,
+                           bool is_added)
+{
+    const fvi_gather *g = plan->g;
+    const ptrdiff_t width = gather_width(plan, p), vectors = width / plan->tiles->lanes;
+    const fvi_tile_rows call = {
+        .rows = table->rows,
+        .tap = table->tap,
+        .taps = table->taps,
+        .depth = (size_t)plan->depth,
+        .panel = gather_panel(plan, p),
+        .tap_step = (size_t)(plan->depth * width),
+        .panel_step = (size_t)width,
+        .out = table->out,
+        .out_at = (size_t)(p * plan->width),
+        .start = g->start ? g->start + p * plan->width : NULL,
+        .columns = (int)gather_min(width, g->columns - p * plan->width),
+        .is_added = is_added,
+    };
+    plan->tiles->rows[(table->rows_count - 1) * plan->tiles->vectors_max + vectors - 1](&call);
+}
+
 static void gather_tile(const gather_plan *plan, gather_table *table, ptrdiff_t tile, ptrdiff_t p0,
                         ptrdiff_t p1)
 {
-    const fvi_gather *g = plan->g;
-    const ptrdiff_t taps = plan->tap_h * plan->tap_w, lanes = plan->tiles->lanes;
+    const ptrdiff_t taps = plan->tap_h * plan->tap_w;
     gather_begin(plan, table, tile);
     for (ptrdiff_t t0 = 0; t0 < taps; t0 += GATHER_TAPS) {
         gather_taps(plan, table, t0, gather_min(taps, t0 + GATHER_TAPS));
+        for (ptrdiff_t p = p0; p < p1; ++p)
+            gather_product(plan, table, p, plan->g->is_added || t0 > 0);
+    }
+}
+
+/* One tap, one tile, many weights: they are read once, unpacked, a few of their rows at a time and these from end to end, so
+   that the processor sees streams. Each sum still takes its products in the same order. */
+static void gather_direct(const gather_plan *plan, gather_table *table, ptrdiff_t p0, ptrdiff_t p1)
+{
+    const fvi_gather *g = plan->g;
+    gather_begin(plan, table, 0);
+    gather_taps(plan, table, 0, 1);
+    for (ptrdiff_t d = 0; d < g->depth; d += GATHER_STREAMS) {
         for (ptrdiff_t p = p0; p < p1; ++p) {
-            const ptrdiff_t width = gather_width(plan, p);
-            const ptrdiff_t at =
-                (table->rows_count - 1) * plan->tiles->vectors_max + width / lanes - 1;
             const fvi_tile_rows call = {
                 .rows = table->rows,
                 .tap = table->tap,
-                .taps = table->taps,
-                .depth = (size_t)plan->depth,
-                .panel = gather_panel(plan, p),
-                .tap_step = (size_t)(plan->depth * width),
-                .panel_step = (size_t)width,
+                .taps = 1,
+                .depth = (size_t)gather_min(GATHER_STREAMS, g->depth - d),
+                .panel = g->weights + d * g->columns + p * plan->width,
+                .panel_step = (size_t)g->columns,
                 .out = table->out,
                 .out_at = (size_t)(p * plan->width),
                 .start = g->start ? g->start + p * plan->width : NULL,
-                .columns = (int)gather_min(width, g->columns - p * plan->width),
-                .is_added = g->is_added || t0 > 0,
+                .columns = (int)gather_width(plan, p),
+                .is_added = g->is_added || d > 0,
             };
-            plan->tiles->rows[at](&call);
+            const ptrdiff_t at = (table->rows_count - 1) * plan->tiles->vectors_max - 1;
+            plan->tiles->rows[at + gather_width(plan, p) / plan->tiles->lanes](&call);
         }
+        for (ptrdiff_t m = 0; m < table->rows_count; ++m)
+            table->rows[m] += GATHER_STREAMS;
     }
 }
 
@@ -227,7 +298,10 @@ static void gather_task(void *context, size_t task)
     const ptrdiff_t t0 = group * plan->task_tiles;
     const ptrdiff_t t1 = gather_min(plan->units * plan->unit_tiles, t0 + plan->task_tiles);
     gather_table table;
-    if (plan->is_panel_outside) {
+    if (plan->direct > 0) {
+        gather_direct(plan, &table, p0, gather_min(p1, plan->direct));
+        if (p1 > plan->direct) gather_tile(plan, &table, 0, plan->direct, p1);
+    } else if (plan->is_panel_outside) {
         for (ptrdiff_t p = p0; p < p1; ++p) {
             for (ptrdiff_t t = t0; t < t1; ++t)
                 gather_tile(plan, &table, t, p, p + 1);
@@ -263,6 +337,15 @@ static void gather_plan_tiles(gather_plan *plan)
     plan->unit = plan->has_crossing ? g->N * pixels : pixels;
     plan->units = plan->has_crossing ? 1 : g->N;
     plan->unit_tiles = gather_ceil(plan->unit, tall);
+}
+
+/* A single tile cannot earn back the packing: panels of whole vectors stay where they are. */
+static void gather_plan_direct(gather_plan *plan)
+{
+    const fvi_gather *g = plan->g;
+    const bool is_one = plan->units * plan->unit_tiles == 1 && g->h.taps * g->w.taps == 1;
+    if (is_one && !g->is_transposed)
+        plan->direct = plan->panels - (g->columns % plan->tiles->lanes != 0);
 }
 
 /* How the work is cut changes who computes an element, never how. */
@@ -302,11 +385,12 @@ void fvi_gather_run(const fvi_kernels *k, fvi_threads *threads, const fvi_gather
     plan.panels = gather_ceil(g->columns, plan.width);
     gather_plan_taps(&plan);
     gather_plan_tiles(&plan);
+    gather_plan_direct(&plan);
     const double work = gather_plan_tasks(&plan, fvi_threads_count(threads));
     const size_t zeros = (size_t)(g->depth > GATHER_PATCH ? g->depth : GATHER_PATCH);
     memset(scratch, 0, (size_t)plan.depth * sizeof *scratch);
     plan.packed = scratch + zeros;
     if (work < GATHER_ALONE) threads = NULL;
-    fvi_parallel_for(threads, (size_t)plan.panels, gather_pack, &plan);
+    fvi_parallel_for(threads, (size_t)(plan.panels - plan.direct), gather_pack, &plan);
     fvi_parallel_for(threads, (size_t)(plan.tile_groups * plan.panel_groups), gather_task, &plan);
 }

@@ -16,7 +16,9 @@
 #define WEIGHTS_SHARD 1024          /* fewest pixels worth a shard */
 #define WEIGHTS_COPIES (256 * 1024) /* most floats of all shards' copies */
 #define WEIGHTS_PANEL 32            /* widest panel of any instruction set, in floats */
-#define WEIGHTS_ALONE 100000.0      /* multiply-adds below which no thread is woken */
+#define WEIGHTS_FAR 512 /* floats from pixel to pixel from which operands are copied together */
+#define WEIGHTS_FEW 32  /* pixels in all below which dw is walked row by row */
+#define WEIGHTS_ALONE 100000.0 /* multiply-adds below which no thread is woken */
 
 typedef struct weights_plan {
     const fvi_conv_shape *s;
@@ -29,13 +31,18 @@ typedef struct weights_plan {
     ptrdiff_t tile_count, width, panels; /* tiles of inputs, columns of a panel */
     ptrdiff_t pixels, blocks;
     ptrdiff_t shards, tile_groups, panel_groups;
+    bool is_tile_outside; /* each tile of inputs meets all panels in turn, not the reverse */
 } weights_plan;
 
 /* What one block of pixels reads under one tap. */
 typedef struct weights_table {
     fvi_tile_run run[WEIGHTS_BLOCK];
     size_t runs;
-    float tail[WEIGHTS_BLOCK * WEIGHTS_PANEL]; /* the last panel of dy, filled up with zeros */
+    float tail[WEIGHTS_BLOCK * WEIGHTS_PANEL];  /* the last panel of dy, filled up with zeros */
+    float panel[WEIGHTS_BLOCK * WEIGHTS_PANEL]; /* a panel of dy, its pixels close together */
+    fvi_tile_run near_run[WEIGHTS_BLOCK];       /* the runs again, on near */
+    float
+        near[WEIGHTS_BLOCK * FVI_TILE_ROWS_MAX]; /* the inputs of one tile, pixels close together */
     float patch[WEIGHTS_BLOCK * WEIGHTS_PATCH];
     size_t patch_used;
 } weights_table;
@@ -154,28 +161,22 @@ static ptrdiff_t weights_columns(const weights_plan *plan, ptrdiff_t p)
     return weights_min(plan->width, plan->s->F - p * plan->width);
 }
 
-/* One row or tile of rows of sums, for all runs of the table. */
-static void weights_sum(const weights_plan *plan, const weights_table *table, ptrdiff_t p,
-                        const float *dy, ptrdiff_t input, ptrdiff_t inputs, float *out)
+/* One panel of a block of dy. */
+typedef struct weights_panel {
+    const float *dy;
+    size_t step;
+    ptrdiff_t index;
+} weights_panel;
+
+/* A last panel that ends inside a vector was copied, so that whole vectors can be read. */
+static weights_panel weights_panel_at(const weights_plan *plan, const weights_table *table,
+                                      const float *dy, ptrdiff_t p)
 {
     const ptrdiff_t columns = weights_columns(plan, p), lanes = plan->tiles->lanes;
-    const bool is_tail = columns % lanes != 0;
-    const fvi_tile_runs call = {
-        .run = table->run,
-        .runs = table->runs,
-        .a_at = (size_t)input,
-        .b = is_tail ? table->tail : dy + p * plan->width,
-        .b_step = (size_t)(is_tail ? weights_ceil(columns, lanes) * lanes : plan->s->F),
-        .out = out + p * plan->width,
-        .out_step = (size_t)plan->s->F,
-        .columns = (int)columns,
-        .is_added = true,
-    };
-    const ptrdiff_t vectors = weights_ceil(columns, lanes);
-    plan->tiles->runs[(inputs - 1) * plan->tiles->vectors_max + vectors - 1](&call);
+    if (columns % lanes == 0) return (weights_panel){dy + p * plan->width, (size_t)plan->s->F, p};
+    return (weights_panel){table->tail, (size_t)(weights_ceil(columns, lanes) * lanes), p};
 }
 
-/* A last panel that ends inside a vector is copied, so that whole vectors can be read. */
 static void weights_tail(const weights_plan *plan, weights_table *table, const float *dy,
                          ptrdiff_t pixels)
 {
@@ -192,37 +193,105 @@ static void weights_tail(const weights_plan *plan, weights_table *table, const f
     }
 }
 
-static void weights_bias(const weights_plan *plan, weights_table *table, const float *dy,
+/* Pixels a power of two apart share a few places of the first-level cache: such panels are copied before many tiles read them. */
+static void weights_panel_near(const weights_plan *plan, weights_table *table, weights_panel *panel,
+                               ptrdiff_t pixels)
+{
+    if (panel->step < WEIGHTS_FAR) return;
+    const size_t columns = (size_t)weights_columns(plan, panel->index);
+    for (ptrdiff_t i = 0; i < pixels; ++i)
+        memcpy(table->panel + (size_t)i * columns, panel->dy + (size_t)i * panel->step,
+               columns * sizeof(float));
+    panel->dy = table->panel;
+    panel->step = columns;
+}
+
+/* The same for the inputs of one tile, before many panels read them. */
+static void weights_inputs_near(weights_table *table, ptrdiff_t input, ptrdiff_t inputs)
+{
+    float *to = table->near;
+    for (size_t r = 0; r < table->runs; ++r) {
+        const fvi_tile_run *run = &table->run[r];
+        table->near_run[r] = (fvi_tile_run){to, (size_t)inputs, run->first, run->count};
+        for (size_t i = 0; i < run->count; ++i, to += inputs)
+            memcpy(to, run->a + input + i * run->a_step, (size_t)inputs * sizeof *to);
+    }
+}
+
+/* A tile of sums: inputs rows from input on, for all runs. */
+static void weights_sum(const weights_plan *plan, const fvi_tile_run *run, size_t runs,
+                        weights_panel panel, ptrdiff_t input, ptrdiff_t inputs, float *out)
+{
+    const ptrdiff_t columns = weights_columns(plan, panel.index);
+    const ptrdiff_t vectors = weights_ceil(columns, plan->tiles->lanes);
+    const fvi_tile_runs call = {
+        .run = run,
+        .runs = runs,
+        .a_at = (size_t)input,
+        .b = panel.dy,
+        .b_step = panel.step,
+        .out = out + panel.index * plan->width,
+        .out_step = (size_t)plan->s->F,
+        .columns = (int)columns,
+        .is_added = true,
+    };
+    plan->tiles->runs[(inputs - 1) * plan->tiles->vectors_max + vectors - 1](&call);
+}
+
+static void weights_bias(const weights_plan *plan, const weights_table *table, const float *dy,
                          ptrdiff_t pixels, ptrdiff_t p0, ptrdiff_t p1, float *db)
 {
     static const float one = 1;
-    table->run[0] = (fvi_tile_run){&one, 0, 0, (size_t)pixels};
-    table->runs = 1;
+    const fvi_tile_run run = {&one, 0, 0, (size_t)pixels};
     for (ptrdiff_t p = p0; p < p1; ++p)
-        weights_sum(plan, table, p, dy, 0, 1, db);
+        weights_sum(plan, &run, 1, weights_panel_at(plan, table, dy, p), 0, 1, db);
 }
 
-/* One block: tiles [t0, t1) of every tap, panels [p0, p1). */
-static void weights_block(const weights_plan *plan, weights_table *table, ptrdiff_t first,
-                          ptrdiff_t last, ptrdiff_t t0, ptrdiff_t t1, ptrdiff_t p0, ptrdiff_t p1,
-                          float *dw)
+/* What one task sums: tiles [t0, t1) of every tap, panels [p0, p1), into dw and perhaps db. */
+typedef struct weights_part_of {
+    ptrdiff_t t0, t1, p0, p1;
+    float *dw, *db;
+} weights_part_of;
+
+/* The runs of the table, for one tap's rows of dw. */
+static void weights_tap(const weights_plan *plan, weights_table *table, const weights_part_of *part,
+                        const float *dy, ptrdiff_t pixels, float *out)
+{
+    const ptrdiff_t F = plan->s->F;
+    for (ptrdiff_t t = part->t0; plan->is_tile_outside && t < part->t1; ++t) {
+        const ptrdiff_t from = weights_part(plan->inputs, plan->tile_count, t);
+        const ptrdiff_t count = weights_part(plan->inputs, plan->tile_count, t + 1) - from;
+        weights_inputs_near(table, from, count);
+        for (ptrdiff_t p = part->p0; p < part->p1; ++p)
+            weights_sum(plan, table->near_run, table->runs, weights_panel_at(plan, table, dy, p), 0,
+                        count, out + from * F);
+    }
+    for (ptrdiff_t p = part->p0; !plan->is_tile_outside && p < part->p1; ++p) {
+        weights_panel panel = weights_panel_at(plan, table, dy, p);
+        weights_panel_near(plan, table, &panel, pixels);
+        for (ptrdiff_t t = part->t0; t < part->t1; ++t) {
+            const ptrdiff_t from = weights_part(plan->inputs, plan->tile_count, t);
+            const ptrdiff_t count = weights_part(plan->inputs, plan->tile_count, t + 1) - from;
+            weights_sum(plan, table->run, table->runs, panel, from, count, out + from * F);
+        }
+    }
+}
+
+static void weights_block(const weights_plan *plan, weights_table *table,
+                          const weights_part_of *part, ptrdiff_t first, ptrdiff_t last)
 {
     const fvi_conv_shape *s = plan->s;
     const float *dy = plan->dy + first * s->F;
+    if (part->p1 == plan->panels) weights_tail(plan, table, dy, last - first);
     for (ptrdiff_t kh = 0; kh < s->KH; ++kh) {
         for (ptrdiff_t kw = 0; kw < plan->taps_w; ++kw) {
             weights_runs(plan, table, kh, kw, first, last);
-            if (table->runs == 0) continue;
-            float *out = dw + (kh * s->KW + kw) * s->C * s->F;
-            for (ptrdiff_t p = p0; p < p1; ++p) {
-                for (ptrdiff_t t = t0; t < t1; ++t) {
-                    const ptrdiff_t from = weights_part(plan->inputs, plan->tile_count, t);
-                    const ptrdiff_t to = weights_part(plan->inputs, plan->tile_count, t + 1);
-                    weights_sum(plan, table, p, dy, from, to - from, out + from * s->F);
-                }
-            }
+            if (table->runs > 0)
+                weights_tap(plan, table, part, dy, last - first,
+                            part->dw + (kh * s->KW + kw) * s->C * s->F);
         }
     }
+    if (part->db) weights_bias(plan, table, dy, last - first, part->p0, part->p1, part->db);
 }
 
 static void weights_task(void *context, size_t task)
@@ -233,27 +302,25 @@ static void weights_task(void *context, size_t task)
     const ptrdiff_t shard = index / (plan->tile_groups * plan->panel_groups);
     const ptrdiff_t tile = index / plan->panel_groups % plan->tile_groups;
     const ptrdiff_t panel = index % plan->panel_groups;
-    const ptrdiff_t t0 = weights_part(plan->tile_count, plan->tile_groups, tile);
-    const ptrdiff_t t1 = weights_part(plan->tile_count, plan->tile_groups, tile + 1);
-    const ptrdiff_t p0 = weights_part(plan->panels, plan->panel_groups, panel);
-    const ptrdiff_t p1 = weights_part(plan->panels, plan->panel_groups, panel + 1);
-    float *dw = plan->dw, *db = plan->db;
-    weights_table table;
+    weights_part_of part = {
+        .t0 = weights_part(plan->tile_count, plan->tile_groups, tile),
+        .t1 = weights_part(plan->tile_count, plan->tile_groups, tile + 1),
+        .p0 = weights_part(plan->panels, plan->panel_groups, panel),
+        .p1 = weights_part(plan->panels, plan->panel_groups, panel + 1),
+        .dw = plan->dw,
+        .db = tile == 0 ? plan->db : NULL,
+    };
     if (shard > 0) { /* shards have one task each: this one owns its copy */
-        dw = plan->copies + (shard - 1) * (size + s->F);
-        db = db ? dw + size : NULL;
-        memset(dw, 0, (size_t)(size + s->F) * sizeof *dw);
+        part.dw = plan->copies + (shard - 1) * (size + s->F);
+        part.db = plan->db ? part.dw + size : NULL;
+        memset(part.dw, 0, (size_t)(size + s->F) * sizeof(float));
     }
+    weights_table table;
     const ptrdiff_t b0 = weights_part(plan->blocks, plan->shards, shard);
     const ptrdiff_t b1 = weights_part(plan->blocks, plan->shards, shard + 1);
-    for (ptrdiff_t b = b0; b < b1; ++b) {
-        const ptrdiff_t first = weights_part(plan->pixels, plan->blocks, b);
-        const ptrdiff_t last = weights_part(plan->pixels, plan->blocks, b + 1);
-        const float *dy = plan->dy + first * s->F;
-        if (p1 == plan->panels) weights_tail(plan, &table, dy, last - first);
-        weights_block(plan, &table, first, last, t0, t1, p0, p1, dw);
-        if (db && tile == 0) weights_bias(plan, &table, dy, last - first, p0, p1, db);
-    }
+    for (ptrdiff_t b = b0; b < b1; ++b)
+        weights_block(plan, &table, &part, weights_part(plan->pixels, plan->blocks, b),
+                      weights_part(plan->pixels, plan->blocks, b + 1));
 }
 
 /* Add the shards' copies, in order. */
@@ -286,6 +353,7 @@ void fvi_conv_weights(const fvi_kernels *k, fvi_threads *threads, const fvi_conv
     plan.blocks = weights_ceil(plan.pixels, WEIGHTS_BLOCK);
     plan.shards = fvi_conv_shards(s);
     plan.tile_groups = plan.panel_groups = 1;
+    plan.is_tile_outside = s->SW * s->C >= WEIGHTS_FAR || plan.pixels < WEIGHTS_FEW;
     const double work = (double)plan.pixels * (double)(s->KH * s->KW * s->C) * (double)s->F;
     if (work < WEIGHTS_ALONE) threads = NULL;
     if (fvi_threads_count(threads) > 1 && plan.shards == 1) {
