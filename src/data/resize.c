@@ -47,6 +47,7 @@ static void resize_weights(resize_axis *axis, int o, int in, double step, double
     axis->count[o] = end - first;
 }
 
+/* The caller frees the axis, also after a failure. */
 static fv_status resize_axis_make(resize_axis *axis, int in, int out)
 {
     size_t weights;
@@ -57,10 +58,7 @@ static fv_status resize_axis_make(resize_axis *axis, int in, int out)
     axis->first = fvi_alloc((size_t)out, sizeof *axis->first, "resizing");
     axis->count = axis->first ? fvi_alloc((size_t)out, sizeof *axis->count, "resizing") : NULL;
     axis->weight = axis->count ? fvi_alloc(weights, sizeof *axis->weight, "resizing") : NULL;
-    if (!axis->weight) {
-        resize_axis_free(axis);
-        return FV_E_MEMORY;
-    }
+    if (!axis->weight) return FV_E_MEMORY;
     for (int o = 0; o < out; o++) {
         resize_weights(axis, o, in, step, reach);
     }
