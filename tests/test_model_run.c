@@ -291,45 +291,60 @@ static void test_contexts(void **state)
     fv_model_free(m);
 }
 
-/* Random graphs of sums and activations: reused memory never changes a result. */
+/* Layers that sum or bend earlier ones at random, up to 12 steps back or any; all loose ends are
+   joined at last. */
+static fv_model *run_random_graph(uint32_t graph, int layers)
+{
+    fv_model *m = fv_model_new("random", &(fv_model_config){.threads = 1});
+    bool *idle = fvi_alloc((size_t)layers, sizeof *idle, "");
+    int *end = fvi_alloc((size_t)layers, sizeof *end, ""), n = 0;
+    uint64_t at = 0;
+    fv_input(m, 3, 4, 2);
+    for (int i = 1; i < layers; i++) {
+        int reach = fvi_rng_int(graph, FVI_RNG_TEST, 1, at++, 4) && i > 12 ? 12 : i;
+        int a = i - 1 - fvi_rng_int(graph, FVI_RNG_TEST, 1, at++, reach);
+        int b = i - 1 - fvi_rng_int(graph, FVI_RNG_TEST, 1, at++, reach);
+        int kind = fvi_rng_int(graph, FVI_RNG_TEST, 1, at++, 3);
+        if (kind == 0) fv_sum(m, a, b);
+        if (kind == 1) fv_tanh(m, a);
+        if (kind == 2) fv_activation(m, b, FV_LINEAR);
+        idle[i] = true;
+        for (int k = 0; k < m->node[i].n_inputs; k++) {
+            idle[m->node[i].input[k]] = false;
+        }
+    }
+    for (int i = 1; i < layers; i++) {
+        if (idle[i]) end[n++] = fv_flatten(m, i);
+    }
+    assert_ok(fv_model_build(m, n > 1 ? fv_concatenate(m, end, n, NULL) : end[0], 2));
+    fvi_free(idle);
+    fvi_free(end);
+    return m;
+}
+
+/* Reused memory never changes a result. */
 static void test_memory_plans(void **state)
 {
     (void)state;
-    for (uint32_t graph = 0; graph < 60; graph++) {
-        fv_model *m = fv_model_new("random", &(fv_model_config){.threads = 1});
-        fv_input(m, 3, 4, 2);
-        uint64_t at = 0;
-        for (int i = 1; i < 25; i++) {
-            int a = fvi_rng_int(graph, FVI_RNG_TEST, 1, at++, i);
-            int b = fvi_rng_int(graph, FVI_RNG_TEST, 1, at++, i);
-            int kind = fvi_rng_int(graph, FVI_RNG_TEST, 1, at++, 3);
-            if (kind == 0) fv_sum(m, a, b);
-            if (kind == 1) fv_tanh(m, a);
-            if (kind == 2) fv_activation(m, b, FV_LINEAR);
-        }
-        bool idle[25];
-        memset(idle, true, sizeof idle);
-        int ends[25], n = 0;
-        for (int i = 24; i > 0; i--) {
-            if (idle[i]) ends[n++] = i;
-            for (int k = 0; k < m->node[i].n_inputs; k++) {
-                idle[m->node[i].input[k]] = false;
-            }
-        }
-        for (int i = 0; i < n; i++) {
-            ends[i] = fv_flatten(m, ends[i]);
-        }
-        int out = n > 1 ? fv_concatenate(m, ends, n, NULL) : ends[0];
-        assert_ok(fv_model_build(m, out, 2));
+    float x[48];
+    for (uint32_t graph = 0; graph < 62; graph++) {
+        fv_model *m = run_random_graph(graph, graph < 60 ? 25 : 6000);
         fv_shape shape;
-        float x[48], y[2][48 * 25];
+        fv_context *context;
         nets_fill(x, 48, graph);
         assert_ok(fv_model_output_shape(m, &shape));
+        size_t n = (size_t)shape.dim[0] * 2;
+        float *y[2] = {fvi_alloc(n, sizeof(float), ""), fvi_alloc(n, sizeof(float), "")};
         assert_ok(fv_model_predict(m, y[0], x, 2));
-        fv_context *context;
         assert_ok(fv_context_new(&context, m));
         assert_ok(fv_context_predict(context, y[1], x, 2));
-        nets_same(y[0], y[1], (size_t)shape.dim[0] * 2);
+        nets_same(y[0], y[1], n);
+        size_t predict, training;
+        assert_ok(fvi_context_bytes(&predict, m, false));
+        assert_ok(fvi_context_bytes(&training, m, true));
+        assert_true(predict < training);
+        fvi_free(y[0]);
+        fvi_free(y[1]);
         fv_context_free(context);
         fv_model_free(m);
     }

@@ -52,11 +52,20 @@ static void save_expect_same(fv_model *a, fv_model *b)
         const fvi_node *p = &a->node[i], *q = &b->node[i];
         assert_string_equal(p->name, q->name);
         assert_ptr_equal(p->op, q->op);
-        assert_memory_equal(p->config, q->config, p->op->config_size);
         assert_int_equal(p->n_inputs, q->n_inputs);
         assert_memory_equal(p->input, q->input, (size_t)p->n_inputs * sizeof(int));
     }
-    assert_string_equal(fv_model_name(a), fv_model_name(b));
+    fvi_value *graph[2];
+    fvi_text text[2] = {{0}, {0}};
+    for (int i = 0; i < 2; i++) {
+        assert_ok(fvi_model_to_graph(i ? b : a, &graph[i]));
+        assert_ok(fvi_json_write(&text[i], graph[i], 1));
+    }
+    assert_string_equal(text[0].data, text[1].data);
+    for (int i = 0; i < 2; i++) {
+        fvi_value_free(graph[i]);
+        fvi_text_free(&text[i]);
+    }
     assert_int_equal(a->weight_floats, b->weight_floats);
     nets_same(a->weights, b->weights, a->weight_floats);
     assert_ok(fv_model_predict(a, y[0], x, 3));
@@ -443,6 +452,54 @@ static void test_load_arguments(void **state)
     assert_null(m);
 }
 
+/* The longest name that a layer may have still makes a file. */
+static void test_long_name(void **state)
+{
+    (void)state;
+    char name[FVI_MAX_NAME + 1];
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    fv_model *m = fv_model_new(name, NULL), *back;
+    fv_input(m, 2, 2, 1);
+    fv_batch_normalization(m, FV_LAST, &(fv_batch_normalization_config){.name = name});
+    assert_ok(fv_model_build(m, FV_LAST, 1));
+    assert_ok(fv_model_save(m, save_path("long")));
+    assert_ok(fv_model_load(&back, save_path("long"), NULL));
+    assert_int_equal(fv_model_find(back, name), 1);
+    fv_model_free(back);
+    fv_model_free(m);
+}
+
+static void test_open(void **state)
+{
+    (void)state;
+    fv_model *m = save_plain(), *back = m;
+    const char *recipe = "Sequential([Input(shape=(8, 8, 1)), Flatten(), Dense(3)])";
+    assert_ok(fv_model_save(m, save_path("model")));
+    assert_ok(fvi_file_write(save_path("recipe"), recipe, strlen(recipe)));
+    assert_ok(fvi_file_write(save_path("nul"), "Sequential([\0\0\0\0\0\0", 18));
+    assert_ok(fv_model_open(&back, save_path("model"), NULL));
+    save_expect_same(m, back);
+    fv_model_free(back);
+    assert_ok(fv_model_open(&back, save_path("recipe"), NULL));
+    assert_int_equal(fv_model_batch(back), 0);
+    assert_ok(fv_model_build(back, FV_LAST, 1));
+    fv_model_free(back);
+    assert_ok(fv_model_open(&back, "lenet5", NULL));
+    fv_model_free(back);
+    assert_int_equal(fv_model_open(&back, "lenet6", NULL), FV_E_IO);
+    assert_non_null(strstr(fv_error(), "did you mean lenet5?"));
+    assert_int_equal(fv_model_open(&back, "-", NULL), FV_E_IO);
+    assert_non_null(strstr(fv_error(), "recipes: "));
+    assert_non_null(strstr(fv_error(), "lenet5"));
+    assert_int_equal(fv_model_open(&back, save_path("nul"), NULL), FV_E_FORMAT);
+    assert_int_equal(fv_model_open(&back, save_folder, NULL), FV_E_IO);
+    assert_int_equal(fv_model_open(&back, NULL, NULL), FV_E_ARG);
+    assert_int_equal(fv_model_open(NULL, "lenet5", NULL), FV_E_ARG);
+    assert_null(back);
+    fv_model_free(m);
+}
+
 static void test_labels(void **state)
 {
     (void)state;
@@ -464,12 +521,20 @@ static void test_labels(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),      cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_other_reader),    cmocka_unit_test(test_every_prefix),
-        cmocka_unit_test(test_every_byte),      cmocka_unit_test(test_graphs),
-        cmocka_unit_test(test_tensors),         cmocka_unit_test(test_claims),
-        cmocka_unit_test(test_old_file_stands), cmocka_unit_test(test_load_out_of_memory),
-        cmocka_unit_test(test_load_arguments),  cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_other_reader),
+        cmocka_unit_test(test_every_prefix),
+        cmocka_unit_test(test_every_byte),
+        cmocka_unit_test(test_graphs),
+        cmocka_unit_test(test_tensors),
+        cmocka_unit_test(test_claims),
+        cmocka_unit_test(test_old_file_stands),
+        cmocka_unit_test(test_load_out_of_memory),
+        cmocka_unit_test(test_load_arguments),
+        cmocka_unit_test(test_long_name),
+        cmocka_unit_test(test_open),
+        cmocka_unit_test(test_labels),
     };
     return cmocka_run_group_tests(tests, save_setup, save_teardown);
 }

@@ -78,7 +78,8 @@ FV_API void fv_context_free(fv_context *context);
 FV_API fv_status fv_context_predict(fv_context *context, float *y, const float *x, int n);
 
 /**
- * One forward pass of up to `batch` images, keeping what backward needs when training is set.
+ * One forward pass of up to `batch` images, keeping what backward needs when training is set. x is not copied: it must stay as it
+ * is until fv_model_backward or fv_model_activation have been called.
  * y: out, borrowed, [n, outputs], valid until the next run. Errors: ARG; STATE not built.
  */
 FV_API fv_status fv_model_forward(fv_model *model, const float **y, const float *x, int n,

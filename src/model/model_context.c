@@ -7,6 +7,7 @@
 
 #define CONTEXT_ALIGN 16 /* floats: 64 bytes */
 #define CONTEXT_NONE SIZE_MAX
+#define CONTEXT_MANY 4096
 
 /* Activations of one node and of the views of it, from the step that writes it to the last that
    reads it. */
@@ -86,13 +87,23 @@ static bool context_fit(context_span *span, const context_span *const *placed, i
     return fvi_sum(&after, span->offset, span->size);
 }
 
-/* Largest first, best fit. */
+/* Best fit, the largest first. With very many layers in order of steps instead, which wastes a little
+   more memory but needs to look only at the spans that are alive. */
 static bool context_place(context_span *span, const context_span **placed, int n, size_t *total)
 {
-    qsort(span, (size_t)n, sizeof *span, context_by_size);
+    bool in_order = n > CONTEXT_MANY;
+    int count = 0;
+    if (!in_order) qsort(span, (size_t)n, sizeof *span, context_by_size);
     for (int i = 0; i < n; i++) {
-        if (!context_fit(&span[i], placed, i)) return false;
-        int at = i;
+        if (in_order) {
+            int alive = 0;
+            for (int k = 0; k < count; k++) {
+                if (placed[k]->last >= span[i].node) placed[alive++] = placed[k];
+            }
+            count = alive;
+        }
+        if (!context_fit(&span[i], placed, count)) return false;
+        int at = count++;
         for (; at > 0 && placed[at - 1]->offset > span[i].offset; at--) {
             placed[at] = placed[at - 1];
         }

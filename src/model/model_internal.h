@@ -8,7 +8,7 @@
 #include "ops/op.h"
 
 #define FVI_MAX_NODES 100000
-#define FVI_MAX_NAME 4096
+#define FVI_MAX_NAME 4000 /* with a weight's name after it, a tensor's stays below 4,096 bytes */
 
 struct fv_model {
     char *name;

@@ -60,14 +60,22 @@ static fv_status open_unknown(const char *name)
 {
     const char *list[OPEN_NAMES];
     char safe[FVI_SAFE_TEXT];
+    fvi_text known = {0};
     size_t n = 0;
     while (n < OPEN_NAMES && fv_recipe_name((int)n)) {
         list[n] = fv_recipe_name((int)n);
+        fvi_text_add(&known, "%s%s", n ? ", " : "", list[n]);
         n++;
     }
     const char *nearest = fvi_nearest(name, list, n);
-    return fvi_fail(FV_E_IO, "no file and no recipe \"%s\"%s%s%s", fvi_safe(safe, name),
-                    nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+    fvi_fail(FV_E_IO, "no file and no recipe \"%s\"; %s%s%s", fvi_safe(safe, name),
+             nearest ? "did you mean " : "recipes: ",
+             nearest      ? nearest
+             : known.data ? known.data
+                          : "none",
+             nearest ? "?" : "");
+    fvi_text_free(&known);
+    return FV_E_IO;
 }
 
 fv_status fv_model_open(fv_model **model, const char *path_or_name, const fv_model_config *config)
