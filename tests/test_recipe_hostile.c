@@ -69,7 +69,7 @@ static void test_large(void **state)
     check_repeated("", "\n", 1 << 20, "x", "1048577:2: expected \"=\" after the name");
     check_repeated(HEAD, "i = ReLU()(i)\n", 100000, "Model(i, i)", "100001:5: more than 100000");
     check_repeated(HEAD "x = Dense(3, name='", "a", 5000, "')(i)",
-                   "2:5: Dense: a name of 5000 bytes; expected at most 4096");
+                   "2:5: Dense: a name of 5000 bytes; expected at most 4000");
     char *names = malloc(16 * many + 64);
     assert_non_null(names);
     size_t used = (size_t)sprintf(names, HEAD);
