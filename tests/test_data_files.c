@@ -334,7 +334,7 @@ static void path_refused(void **state)
     assert_int_equal(mkfifo(folder_path(path, "pipe"), 0600), 0); /* must not wait for a writer */
     CHECK_OPEN_FAILS(fv_dataset_open(&d, path, FV_TRAIN, NULL), FV_E_IO, "not a regular file");
     folder_end();
-    char text[FVI_SAFE_TEXT], longer[300];
+    char text[FVI_SAFE_TEXT], longer[300] = {0};
     memset(longer, 'a', sizeof longer - 1);
     memcpy(longer + sizeof longer - 5, ".h5", 4);
     fvi_path_text(text, longer); /* the end is what tells files apart */

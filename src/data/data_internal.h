@@ -55,7 +55,7 @@ fv_status fvi_files_hdf5(fv_dataset **dataset, const char *path, const char *sib
 typedef struct fvi_made {
     const char *name;
     int height, width, channels, classes;
-    /* Draw picture i of a split into pixels [H,W,C]; returns its class. A pure function of its arguments: the same bytes on every
+    /* Draw picture i of a split into pixels [H,W,C], sides at most 128; returns its class. A pure function of its arguments: the same bytes on every
        platform, so only + - * / and sqrt, whose results IEEE 754 fixes. */
     int (*draw)(uint8_t *pixels, int height, int width, uint64_t seed, fv_split split, int i);
 } fvi_made;

@@ -12,8 +12,7 @@
 
 /* ---- the digits: strokes through points x, y in a box of 100 x 100, y down; smooth, closed when the ends meet ---- */
 
-#define STROKE_END -1
-#define DIGIT_END -2
+enum { STROKE_END = -1, DIGIT_END = -2 };
 
 typedef struct digits_style {
     int digit;
@@ -121,6 +120,7 @@ static void digits_line(digits_canvas *c, digits_point a, digits_point b)
 /* A smooth curve through the points (Catmull-Rom). When the ends meet they meet smoothly. */
 static void digits_curve(digits_canvas *c, const digits_point *p, int count)
 {
+    if (count < 2) return;
     bool is_closed = p[0].x == p[count - 1].x && p[0].y == p[count - 1].y;
     digits_point from = p[0];
     for (int i = 0; i + 1 < count; i++) {
@@ -277,9 +277,8 @@ static const digits_style *digits_pick_style(int digit, fvi_made_rng *rng)
 
 int fvi_made_digit(uint8_t *pixels, int height, int width, uint64_t seed, fv_split split, int i)
 {
-    digits_canvas c;
-    c.height = height < DIGITS_MAX_SIDE ? height : DIGITS_MAX_SIDE;
-    c.width = width < DIGITS_MAX_SIDE ? width : DIGITS_MAX_SIDE;
+    digits_canvas c = {.height = height < DIGITS_MAX_SIDE ? height : DIGITS_MAX_SIDE,
+                       .width = width < DIGITS_MAX_SIDE ? width : DIGITS_MAX_SIDE};
     int digit = fvi_made_class(seed, split, i, 10);
     fvi_made_rng rng = fvi_made_rng_begin(seed, split, i);
     float unit = (float)(c.height < c.width ? c.height : c.width) / (float)DIGITS_SIZE;
