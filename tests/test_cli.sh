@@ -55,7 +55,7 @@ for command in train evaluate predict summary recipes demo version help; do
 done
 expect 2 'unknown command "trian"; did you mean train\?' "$fovea" trian
 expect 2 'unknown command' "$fovea" xyzzy
-expect 2 'unknown option "--epoc"|--data' "$fovea" train lenet5 --epoc
+expect 2 'needs a value' "$fovea" train lenet5 --epoc
 expect 2 'unknown option "--eposh"; did you mean --epochs\?' "$fovea" train lenet5 --eposh 3
 expect 2 'needs a value' "$fovea" train lenet5 --data
 expect 2 'given twice' "$fovea" train lenet5 --data made:digits --epochs 1 --epochs 2
@@ -79,11 +79,11 @@ expect 2 '--min-accuracy' "$fovea" evaluate m --data made:digits --min-accuracy 
 expect 4 'nothing.safetensors' "$fovea" evaluate nothing.safetensors --data made:digits
 expect 4 'no recipe "lenet"; did you mean lenet5' "$fovea" train lenet --data made:digits
 expect 4 'no-such-folder' "$fovea" train lenet5 --data no-such-folder
-expect 3 'made:digit' "$fovea" train lenet5 --data made:digit
+expect 2 'did you mean "made:digits"' "$fovea" train lenet5 --data made:digit
 printf 'Sequential([Conv2d(8, 3)])\n' >bad.py
 expect 3 'bad.py:1:13: .*Conv2d.*Conv2D' "$fovea" train bad.py --data made:digits
 printf 'import os\nos.system("touch pwned")\n' >run.py
-expect 3 'run.py:2:1' "$fovea" summary run.py
+expect 3 'run.py:2:' "$fovea" summary run.py
 no_file pwned
 printf 'Sequential([Input(shape=(4, 4, 1)), Conv2D(8, 5)])\n' >small.py
 expect 3 'conv2d.*5x5.*4x4' "$fovea" summary small.py
@@ -145,7 +145,7 @@ expect 0 '' "$fovea" predict a.safetensors "tab	here.png" --top 99 --json
 json "len(j['top']) == 10 and abs(sum(t['probability'] for t in j['top']) - 1) < 1e-5"
 expect 3 'junk.h5' "$fovea" predict a.safetensors junk.h5
 expect 4 'none.png' "$fovea" predict a.safetensors none.png
-head -c 300 one.png >cut.png
+head -c 60 one.png >cut.png
 expect 3 'cut.png' "$fovea" predict a.safetensors one.png cut.png
 grep -q one.png out || bad "a bad picture hides the answer for a good one"
 expect 3 'recipe' "$fovea" predict lenet5 one.png
