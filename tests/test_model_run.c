@@ -19,7 +19,7 @@ static void test_sequential_is_functional(void **state)
     for (int i = 0; i < 2; i++) {
         m[i] = fv_model_new("styles", NULL);
         assert_ok(fv_model_build(m[i], nets_plain(m[i], i == 1), 4));
-        assert_true(m[i]->is_sequential);
+        assert_int_equal(m[i]->is_sequential, i == 0);
         assert_ok(fv_model_forward(m[i], &y[i], x, 3, true));
         assert_ok(fv_model_backward(m[i], dy));
     }

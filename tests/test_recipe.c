@@ -375,6 +375,8 @@ static void test_spellings(void **state)
     fvi_value *graph[3];
     for (int i = 0; i < 3; i++) {
         assert_int_equal(fv_model_build(model[i], FV_LAST, 1), FV_OK);
+        assert_int_equal(model[i]->is_sequential, i == 0);
+        model[i]->is_sequential = true; /* the one difference */
         assert_int_equal(fvi_model_to_graph(model[i], &graph[i]), FV_OK);
         assert_true(value_equal(graph[0], graph[i]));
     }

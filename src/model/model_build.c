@@ -174,7 +174,7 @@ static fv_status build_push(fv_model *model, const fvi_op *op, const int *inputs
     model->node[id] =
         (fvi_node){.op = op, .name = name, .config = config, .input = list, .n_inputs = n_inputs};
     fvi_model_name_put(model, id);
-    bool on_the_last = id == 0 ? n_inputs == 0 : n_inputs == 1 && list[0] == id - 1;
+    bool on_the_last = id == 0 ? n_inputs == 0 : n_inputs == 1 && inputs[0] == FV_LAST;
     model->is_sequential = model->is_sequential && on_the_last;
     return FV_OK;
 }

@@ -12,7 +12,7 @@
 
 typedef struct summary_table {
     const fv_model *model;
-    bool has_inputs;                  /* a column "Connected to", and a row for the InputLayer */
+    bool has_inputs; /* a column "Connected to": not every layer stands on the one before */
     int layer, shape, number, inputs; /* widths of the columns, in characters */
     fvi_text text;
 } summary_table;
@@ -131,7 +131,7 @@ static int summary_inputs_length(const fv_model *model, const fvi_node *node)
 
 static bool summary_is_shown(const summary_table *t, const fvi_node *node)
 {
-    return t->has_inputs || node->op->max_inputs > 0;
+    return !t->model->is_sequential || node->op->max_inputs > 0;
 }
 
 static int summary_clamp(int width, int least, int most)
@@ -292,6 +292,15 @@ static void summary_write_json(fvi_text *text, const fv_model *model)
                  total.all, total.trainable, total.all - total.trainable);
 }
 
+static bool summary_is_chain(const fv_model *model)
+{
+    for (int i = 0; i < model->n_nodes; i++) {
+        const fvi_node *node = &model->node[i];
+        if (node->n_inputs > 1 || (node->n_inputs == 1 && node->input[0] != i - 1)) return false;
+    }
+    return true;
+}
+
 fv_status fv_model_summary(const fv_model *model, bool json, char **text)
 {
     if (!text) return fvi_fail(FV_E_ARG, "fv_model_summary: text is NULL");
@@ -300,7 +309,7 @@ fv_status fv_model_summary(const fv_model *model, bool json, char **text)
     if (!model->is_built) {
         return fvi_fail(FV_E_STATE, "a summary needs the shapes: call fv_model_build first");
     }
-    summary_table table = {.model = model, .has_inputs = !model->is_sequential};
+    summary_table table = {.model = model, .has_inputs = !summary_is_chain(model)};
     if (json) {
         summary_write_json(&table.text, model);
     } else {

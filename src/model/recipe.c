@@ -243,7 +243,9 @@ static fv_status recipe_read_model(fvi_recipe_reader *r, const fvi_recipe_token 
     } else if (!fvi_recipe_is_word(word, "Model")) {
         FVI_TRY(recipe_set_model_name(r, "sequential"));
     }
-    return recipe_model_arguments(r, word);
+    FVI_TRY(recipe_model_arguments(r, word));
+    r->model->is_sequential = !fvi_recipe_is_word(word, "Model");
+    return FV_OK;
 }
 
 /* ---- statements ---- */
