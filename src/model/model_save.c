@@ -264,7 +264,7 @@ static fv_status save_match(const fv_model *model, save_row *row, size_t rows,
             save_row *hit = rows ? bsearch(&wanted, row, rows, sizeof *row, save_by_name) : NULL;
             fv_status status = save_check_tensor(key.name, &node->weight[k], hit);
             fvi_free(key.name);
-            if (status != FV_OK) return status;
+            if (status != FV_OK || !hit) return status;
             *found++ = hit->entry;
         }
     }
