@@ -16,7 +16,11 @@
 #define FVI_NAME(name) FVI_CAT(FVI_ISA, name)
 #define FVI_INLINE static inline __attribute__((always_inline))
 #if defined(__clang__)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define FVI_UNROLL /* every access is checked: unrolled, a file would take minutes to compile */
+#else
 #define FVI_UNROLL _Pragma("clang loop unroll(full)")
+#endif
 #else
 #define FVI_UNROLL _Pragma("GCC unroll 16")
 #endif
