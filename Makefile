@@ -1,6 +1,6 @@
 # The two commands a newcomer needs: make demo, make test. The rest: make help.
 .DEFAULT_GOAL := help
-.PHONY: help demo test build setup debug asan tsan format lint install clean
+.PHONY: help demo test build setup debug asan tsan bench format lint install clean
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 PREFIX ?= /usr/local
 FOVEA_C = $(shell git ls-files '*.c' '*.h')
@@ -35,6 +35,10 @@ debug asan tsan: %: build-%/build.ninja
 debug: ## build with asserts and run every test
 asan: ## the same under clang's address and undefined-behaviour sanitizers
 tsan: ## the threaded tests under clang's thread sanitizer
+
+bench: setup build/build.ninja ## time every kernel on every instruction set
+	cmake --build build --target bench -j $(JOBS)
+	build/bench
 
 format: ## lay out every C file
 	clang-format -i $(FOVEA_C)

@@ -74,6 +74,12 @@ def check_exports(tool, include, library):
     for name in sorted(exported):
         if not name.startswith("fv_"):
             yield f"the shared library exports {name}; it should export fv_* only"
+    for header in sorted(os.listdir(include)):
+        with open(os.path.join(include, header), encoding="utf-8") as file:
+            text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.S)
+        for name in re.findall(r"\bFV_API\b[^;{]*?\b(fv_\w+)\s*\(", text):
+            if name not in exported:
+                yield f"{header} declares {name}, but the shared library does not export it"
 
 
 def main(argv):

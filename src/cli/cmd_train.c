@@ -57,7 +57,8 @@ static void train_draw(train_view *v, const fv_progress *p)
     int full =
         (int)((long)TRAIN_BAR * p->images / (p->images_in_epoch > 0 ? p->images_in_epoch : 1));
     for (int i = 0; i < TRAIN_BAR; i++)
-        strcat(bar, i < full ? "\u2501" : "\u2500");
+        memcpy(bar + strlen("\u2501") * (size_t)i, i < full ? "\u2501" : "\u2500",
+               strlen("\u2501"));
     double rate = p->images_per_second > 0 ? p->images_per_second : 1;
     double images_left =
         p->images_in_epoch - p->images + (double)(p->epochs - p->epoch) * p->images_in_epoch;

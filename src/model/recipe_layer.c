@@ -143,7 +143,7 @@ static fv_status recipe_variable(fvi_recipe_reader *r, const fvi_recipe_token *a
 
 static fv_status recipe_push_tensor(fvi_recipe_reader *r, fvi_recipe_ids *ids)
 {
-    int id;
+    int id = 0;
     if (ids->count >= FVI_RECIPE_ITEMS) {
         return fvi_recipe_fail(&r->lex, &r->lex.token, "more than %d inputs", FVI_RECIPE_ITEMS);
     }

@@ -250,8 +250,9 @@ static fv_status recipe_check_common(const fvi_recipe_lexer *r, const char *key,
 static fv_status recipe_put(fvi_recipe_lexer *r, fvi_value *dict, const char *key)
 {
     fvi_value *value = NULL;
-    FVI_TRY(fvi_recipe_value(r, &value));
-    fv_status status = recipe_check_common(r, key, value);
+    fv_status status = fvi_recipe_value(r, &value);
+    if (status != FV_OK || !value) return status;
+    status = recipe_check_common(r, key, value);
     if (status == FV_OK) return fvi_value_set(dict, key, value);
     fvi_value_free(value);
     return status;

@@ -64,9 +64,9 @@ static fv_status optimizer_range(const char *name, float value, float least, flo
     if (value >= least && value < below) return FV_OK;
     fvi_text text = {0};
     fvi_text_add_double(&text, (double)value);
-    fv_status s =
-        fvi_fail(FV_E_ARG, "%s %s: expected %s and less than %.0f", name, text.data ? text.data : "?",
-                 least > 0 ? "a number above 0" : "0 or more", (double)below);
+    fv_status s = fvi_fail(FV_E_ARG, "%s %s: expected %s and less than %.0f", name,
+                           text.data ? text.data : "?",
+                           least > 0 ? "a number above 0" : "0 or more", (double)below);
     fvi_text_free(&text);
     return s;
 }
@@ -144,7 +144,7 @@ bool fv_optimizer_find(const char *name, fv_optimizer_config *config, const char
     for (size_t i = 0; i < FVI_COUNT(optimizer_names); i++) {
         const struct optimizer_name *o = &optimizer_names[i];
         list[i] = o->name;
-        if (strcmp(o->name, name)) continue;
+        if (strcmp(o->name, name) != 0) continue;
         if (config) {
             config->kind = o->kind;
             config->momentum = o->momentum;
