@@ -189,6 +189,7 @@ static void bench_peak(const fvi_kernels *k)
 
 static const fvi_relu bench_relu = {0, 0, INFINITY};
 static const fvi_pool bench_pool = {28, 28, 32, 2, 2, 2, 2, 0, 0, 14, 14};
+static const fvi_pool bench_narrow = {64, 64, 6, 2, 2, 2, 2, 0, 0, 32, 32}; /* 24576 floats */
 
 #define LOOP(name, ...)                                                                            \
     static void loop_##name(bench_job *j)                                                          \
@@ -213,6 +214,8 @@ LOOP(gradient_sums_32,
 LOOP(gradient_32, k->channel_gradient(n / 32, 32, j->dx, j->y, j->x, j->w, j->b, j->w))
 LOOP(max_pool, k->max_pool(&bench_pool, j->y, j->x))
 LOOP(max_pool_gradient, k->max_pool_gradient(&bench_pool, j->dx, j->b, j->x, j->y))
+LOOP(narrow_pool, k->max_pool(&bench_narrow, j->y, j->x))
+LOOP(narrow_pool_gradient, k->max_pool_gradient(&bench_narrow, j->dx, j->b, j->x, j->y))
 LOOP(average_pool, k->average_pool(&bench_pool, j->y, j->x))
 LOOP(adam, const fvi_adam p = {1e-9f, 0.9f, 0.999f, 1e-7f}; k->adam(n, j->y, j->x, j->w, j->b, &p))
 LOOP(sgd, const fvi_sgd p = {1e-9f, 0.9f, false}; k->sgd(n, j->y, j->x, j->w, &p))
@@ -236,6 +239,8 @@ static const struct {
     {"channel_gradient.32", loop_gradient_32, 16},
     {"max_pool.2x2", loop_max_pool, 5},
     {"max_pool_gradient.2x2", loop_max_pool_gradient, 14},
+    {"max_pool.2x2.C6", loop_narrow_pool, 5},
+    {"max_pool_gradient.2x2.C6", loop_narrow_pool_gradient, 14},
     {"average_pool.2x2", loop_average_pool, 5},
     {"adam", loop_adam, 28},
     {"sgd.momentum", loop_sgd, 20},

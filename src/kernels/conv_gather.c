@@ -42,13 +42,14 @@ typedef struct gather_table {
     const float *rows[GATHER_TAPS * FVI_TILE_ROWS_MAX];
     size_t tap[GATHER_TAPS];
     float *out[FVI_TILE_ROWS_MAX];
-    const float *image[FVI_TILE_ROWS_MAX];
     ptrdiff_t h[FVI_TILE_ROWS_MAX], w[FVI_TILE_ROWS_MAX]; /* source index of tap 0 */
+    ptrdiff_t at[FVI_TILE_ROWS_MAX];                      /* its place in the source */
     float patch[GATHER_PATCH];
     size_t patch_used;
     size_t taps;
     ptrdiff_t rows_count;
-    bool is_inside; /* no read leaves the source */
+    bool is_inside;   /* no read leaves the source */
+    bool is_inside_w; /* no read leaves it to the left or right */
 } gather_table;
 
 static ptrdiff_t gather_ceil(ptrdiff_t a, ptrdiff_t b)
@@ -154,54 +155,77 @@ static void gather_begin(const gather_plan *plan, gather_table *table, ptrdiff_t
     const ptrdiff_t each = plan->unit / plan->unit_tiles, more = plan->unit % plan->unit_tiles;
     const ptrdiff_t first = unit * plan->unit + index * each + gather_min(index, more);
     const ptrdiff_t last_h = (h->taps - 1) * h->gap, last_w = (w->taps - 1) * w->gap;
-    ptrdiff_t j = first % w->count, i = first / w->count % h->count;
-    ptrdiff_t n = first / w->count / h->count;
-    table->rows_count = each + (index < more);
-    table->is_inside = true;
-    for (ptrdiff_t m = 0; m < table->rows_count; ++m) {
-        table->h[m] = i * h->source_step + h->source_first;
-        table->w[m] = j * w->source_step + w->source_first;
-        table->image[m] = g->source + n * h->source_size * w->source_size * g->depth;
-        table->out[m] =
-            g->out + ((n * g->out_h + h->start + i * h->step) * g->out_w + w->start + j * w->step) *
-                         g->columns;
-        table->is_inside &= table->h[m] >= 0 && table->h[m] + last_h < h->source_size &&
-                            table->w[m] >= 0 && table->w[m] + last_w < w->source_size;
-        if (++j < w->count) continue;
-        j = 0;
-        if (++i < h->count) continue;
-        i = 0;
-        ++n;
+    const ptrdiff_t rows = each + (index < more);
+    ptrdiff_t j = first % w->count, i = first / w->count; /* i counts through all images */
+    table->rows_count = rows;
+    table->is_inside = table->is_inside_w = true;
+    for (ptrdiff_t m = 0; m < rows; j = 0, ++i) { /* the part of one output row */
+        const ptrdiff_t n = i / h->count, end = gather_min(rows, m + w->count - j);
+        const ptrdiff_t ih = i % h->count * h->source_step + h->source_first;
+        const ptrdiff_t row = (n * h->source_size + ih) * w->source_size;
+        float *out =
+            g->out +
+            ((n * g->out_h + h->start + i % h->count * h->step) * g->out_w + w->start) * g->columns;
+        table->is_inside &= ih >= 0 && ih + last_h < h->source_size;
+        table->is_inside_w &= j * w->source_step + w->source_first >= 0;
+        for (; m < end; ++m, ++j) {
+            table->h[m] = ih;
+            table->w[m] = j * w->source_step + w->source_first;
+            table->at[m] = (row + table->w[m]) * g->depth;
+            table->out[m] = out + j * w->step * g->columns;
+        }
+        table->is_inside_w &= table->w[end - 1] + last_w < w->source_size;
     }
+    table->is_inside &= table->is_inside_w;
 }
 
-/* The taps of one kernel row as one run of floats; at a border, copied together with the zeros it meets there. */
-static const float *gather_merged_row(const gather_plan *plan, gather_table *table, ptrdiff_t m,
-                                      ptrdiff_t ih)
+/* The taps of one kernel row as one run of floats, copied together with the zeros it meets at a border. from: where it would
+   start, had the source no border. */
+static const float *gather_patch(const gather_plan *plan, gather_table *table, ptrdiff_t iw,
+                                 ptrdiff_t from)
 {
     const fvi_gather *g = plan->g;
-    const ptrdiff_t iw = table->w[m], size = g->w.source_size, taps = g->w.taps;
-    const ptrdiff_t first = iw < 0 ? -iw : 0, last = gather_min(taps, size - iw);
-    if (ih < 0 || ih >= g->h.source_size || first >= last) return plan->zeros;
-    const float *row = table->image[m] + ih * size * g->depth;
-    if (first == 0 && last == taps) return row + iw * g->depth;
+    const ptrdiff_t first = iw < 0 ? -iw : 0;
+    const ptrdiff_t last = gather_min(g->w.taps, g->w.source_size - iw);
+    const ptrdiff_t d0 = first * g->depth, d1 = last * g->depth;
+    if (first >= last) return plan->zeros;
     float *patch = table->patch + table->patch_used;
     table->patch_used += (size_t)plan->depth;
-    memset(patch, 0, (size_t)plan->depth * sizeof *patch);
-    memcpy(patch + first * g->depth, row + (iw + first) * g->depth,
-           (size_t)((last - first) * g->depth) * sizeof *patch);
+    for (ptrdiff_t d = 0; d < d0; ++d)
+        patch[d] = 0;
+    for (ptrdiff_t d = d0; d < d1; ++d)
+        patch[d] = g->source[from + d];
+    for (ptrdiff_t d = d1; d < plan->depth; ++d)
+        patch[d] = 0;
     return patch;
 }
 
-static const float *gather_row(const gather_plan *plan, gather_table *table, ptrdiff_t m,
-                               ptrdiff_t i, ptrdiff_t j)
+/* Tap (i, j) of all rows; whether any row meets more than padding. */
+static bool gather_tap(const gather_plan *plan, gather_table *table, const float **row, ptrdiff_t i,
+                       ptrdiff_t j)
 {
     const fvi_gather *g = plan->g;
-    const ptrdiff_t ih = table->h[m] + i * g->h.gap, iw = table->w[m] + j * g->w.gap;
-    if (plan->is_merged && !table->is_inside) return gather_merged_row(plan, table, m, ih);
-    if (!table->is_inside && (ih < 0 || ih >= g->h.source_size || iw < 0 || iw >= g->w.source_size))
-        return plan->zeros;
-    return table->image[m] + (ih * g->w.source_size + iw) * g->depth;
+    const ptrdiff_t add_h = i * g->h.gap, add_w = j * g->w.gap, rows = table->rows_count;
+    const ptrdiff_t add = (add_h * g->w.source_size + add_w) * g->depth;
+    /* In a merged tap the last of its taps must be inside too. */
+    const ptrdiff_t size_w = g->w.source_size - (plan->is_merged ? g->w.taps - 1 : 0);
+    if (table->is_inside) {
+        for (ptrdiff_t m = 0; m < rows; ++m)
+            row[m] = g->source + (table->at[m] + add);
+        return true;
+    }
+    bool is_needed = false;
+    for (ptrdiff_t m = 0; m < rows; ++m) {
+        const ptrdiff_t ih = table->h[m] + add_h, iw = table->w[m] + add_w;
+        row[m] = plan->zeros;
+        if (ih < 0 || ih >= g->h.source_size) continue;
+        if (iw >= 0 && iw < size_w)
+            row[m] = g->source + (table->at[m] + add);
+        else if (plan->is_merged)
+            row[m] = gather_patch(plan, table, iw, table->at[m] + add);
+        is_needed |= row[m] != plan->zeros;
+    }
+    return is_needed;
 }
 
 /* Taps [t0, t1). One that meets only padding is left out, but only where tiles keep to one image: an image's bits must not
@@ -209,18 +233,17 @@ static const float *gather_row(const gather_plan *plan, gather_table *table, ptr
 static void gather_taps(const gather_plan *plan, gather_table *table, ptrdiff_t t0, ptrdiff_t t1)
 {
     const float **row = table->rows;
+    ptrdiff_t i = t0 / plan->tap_w, j = t0 % plan->tap_w;
     table->taps = 0;
     table->patch_used = 0;
     for (ptrdiff_t t = t0; t < t1; ++t) {
-        const ptrdiff_t i = t / plan->tap_w, j = t % plan->tap_w;
-        bool is_needed = plan->has_crossing;
-        for (ptrdiff_t m = 0; m < table->rows_count; ++m) {
-            row[m] = gather_row(plan, table, m, i, j);
-            is_needed |= row[m] != plan->zeros;
+        if (gather_tap(plan, table, row, i, j) || plan->has_crossing) {
+            table->tap[table->taps++] = (size_t)t;
+            row += table->rows_count;
         }
-        if (!is_needed) continue;
-        table->tap[table->taps++] = (size_t)t;
-        row += table->rows_count;
+        if (++j < plan->tap_w) continue;
+        j = 0;
+        ++i;
     }
 }
 

@@ -19,18 +19,17 @@
 
 typedef float generic_part __attribute__((vector_size(16)));
 
+/* 0 < n < 4 */
 static inline generic_part generic_load_first(const float *p, int n)
 {
-    generic_part v = {0};
-    for (int i = 0; i < n; ++i)
-        v[i] = p[i];
-    return v;
+    return (generic_part){p[0], n > 1 ? p[1] : 0, n > 2 ? p[2] : 0, 0};
 }
 
 static inline void generic_store_first(float *p, generic_part v, int n)
 {
-    for (int i = 0; i < n; ++i)
-        p[i] = v[i];
+    p[0] = v[0];
+    if (n > 1) p[1] = v[1];
+    if (n > 2) p[2] = v[2];
 }
 
 static inline generic_part generic_sqrt(generic_part v)

@@ -199,96 +199,95 @@ static inline size_t FVI_NAME(pool_at)(const fvi_pool *p, int h, int w)
     return ((size_t)h * (size_t)p->W + (size_t)w) * (size_t)p->C;
 }
 
-static void FVI_NAME(max_pool)(const fvi_pool *p, float *y, const float *x)
+/* Each vector of channels walks the window of an output, in place of which its result stands in a register. */
+#define FVI_POOL_EACH(name, ...)                                                                   \
+    const size_t channels = (size_t)p->C;                                                          \
+    size_t out = 0;                                                                                \
+    for (int oh = 0; oh < p->OH; ++oh) {                                                           \
+        for (int ow = 0; ow < p->OW; ++ow, out += channels) {                                      \
+            const FVI_NAME(window) in = FVI_NAME(pool_window)(p, oh, ow);                          \
+            size_t c = 0;                                                                          \
+            for (; c + FVI_LANES <= channels; c += FVI_LANES)                                      \
+                FVI_NAME(name)(p, in, __VA_ARGS__, FVI_LANES);                                     \
+            if (c < channels) FVI_NAME(name)(p, in, __VA_ARGS__, channels - c);                    \
+        }                                                                                          \
+    }
+
+/* A NaN wins, and stays. */
+FVI_INLINE void FVI_NAME(max_cell)(const fvi_pool *p, FVI_NAME(window) in, float *y, const float *x,
+                                   size_t left)
 {
-    const size_t channels = (size_t)p->C;
-    for (int oh = 0; oh < p->OH; ++oh) {
-        for (int ow = 0; ow < p->OW; ++ow, y += channels) {
-            const FVI_NAME(window) in = FVI_NAME(pool_window)(p, oh, ow);
-            for (size_t c = 0; c < channels; ++c)
-                y[c] = -INFINITY;
-            for (int h = in.h0; h < in.h1; ++h) {
-                for (int w = in.w0; w < in.w1; ++w) {
-                    const float *from = x + FVI_NAME(pool_at)(p, h, w);
-                    FVI_EACH_ALONE
-                    for (size_t c = 0; c < channels; ++c) /* a NaN wins, and stays */
-                        y[c] = from[c] <= y[c] || y[c] != y[c] ? y[c] : from[c];
-                }
-            }
+    FVI_VECTOR most = FVI_SPLAT(-INFINITY);
+    for (int h = in.h0; h < in.h1; ++h) {
+        const float *from = x + FVI_NAME(pool_at)(p, h, in.w0);
+        for (int w = in.w0; w < in.w1; ++w, from += p->C) {
+            const FVI_VECTOR v = FVI_NAME(load_part)(from, left);
+            const FVI_BITS stays = (FVI_BITS)(v <= most) | (FVI_BITS)(most != most);
+            most = FVI_NAME(select)(stays, most, v);
+        }
+    }
+    FVI_NAME(store_part)(y, most, left);
+}
+
+static void FVI_NAME(max_pool)(const fvi_pool *p, float *y,
+                               const float *x){FVI_POOL_EACH(max_cell, y + out + c, x + c)}
+
+FVI_INLINE
+    void FVI_NAME(max_gradient_cell)(const fvi_pool *p, FVI_NAME(window) in, float *dx,
+                                     const float *dy, const float *x, const float *y, size_t left)
+{
+    const FVI_VECTOR top = FVI_NAME(load_part)(y, left);
+    FVI_BITS open = (FVI_BITS)FVI_NAME(load_part)(dy, left); /* not yet given to an element */
+    for (int h = in.h0; h < in.h1; ++h) {
+        size_t at = FVI_NAME(pool_at)(p, h, in.w0);
+        for (int w = in.w0; w < in.w1; ++w, at += (size_t)p->C) {
+            const FVI_VECTOR v = FVI_NAME(load_part)(x + at, left);
+            const FVI_VECTOR old = FVI_NAME(load_part)(dx + at, left);
+            const FVI_BITS hit = (FVI_BITS)(v == top);
+            FVI_NAME(store_part)(dx + at, old + (FVI_VECTOR)(hit & open), left);
+            open &= ~hit;
         }
     }
 }
 
 static void FVI_NAME(max_pool_gradient)(const fvi_pool *p, float *dx, const float *dy,
-                                        const float *x, const float *y)
+                                        const float *x, const float *y){
+    FVI_POOL_EACH(max_gradient_cell, dx + c, dy + out + c, x + c, y + out + c)}
+
+FVI_INLINE float FVI_NAME(pool_count)(FVI_NAME(window) in)
 {
-    const size_t channels = (size_t)p->C;
-    float left[FVI_CHANNELS]; /* what no element of the window has claimed yet */
-    for (int oh = 0; oh < p->OH; ++oh) {
-        for (int ow = 0; ow < p->OW; ++ow, y += channels, dy += channels) {
-            const FVI_NAME(window) in = FVI_NAME(pool_window)(p, oh, ow);
-            for (size_t c0 = 0; c0 < channels; c0 += FVI_CHANNELS) {
-                const size_t width = channels - c0 < FVI_CHANNELS ? channels - c0 : FVI_CHANNELS;
-                memcpy(left, dy + c0, width * sizeof *left);
-                for (int h = in.h0; h < in.h1; ++h) {
-                    for (int w = in.w0; w < in.w1; ++w) {
-                        const size_t at = FVI_NAME(pool_at)(p, h, w) + c0;
-                        const float *from = x + at, *top = y + c0;
-                        float *to = dx + at;
-                        FVI_EACH_ALONE
-                        for (size_t c = 0; c < width; ++c) {
-                            float part = from[c] == top[c] ? left[c] : 0;
-                            left[c] = from[c] == top[c] ? 0 : left[c];
-                            to[c] += part;
-                        }
-                    }
-                }
-            }
-        }
-    }
+    return (float)(in.h1 - in.h0) * (float)(in.w1 - in.w0);
 }
 
-static void FVI_NAME(average_pool)(const fvi_pool *p, float *y, const float *x)
+FVI_INLINE void FVI_NAME(average_cell)(const fvi_pool *p, FVI_NAME(window) in, float *y,
+                                       const float *x, size_t left)
 {
-    const size_t channels = (size_t)p->C;
-    for (int oh = 0; oh < p->OH; ++oh) {
-        for (int ow = 0; ow < p->OW; ++ow, y += channels) {
-            const FVI_NAME(window) in = FVI_NAME(pool_window)(p, oh, ow);
-            const float count = (float)(in.h1 - in.h0) * (float)(in.w1 - in.w0);
-            for (size_t c = 0; c < channels; ++c)
-                y[c] = 0;
-            for (int h = in.h0; h < in.h1; ++h) {
-                for (int w = in.w0; w < in.w1; ++w) {
-                    const float *from = x + FVI_NAME(pool_at)(p, h, w);
-                    FVI_EACH_ALONE
-                    for (size_t c = 0; c < channels; ++c)
-                        y[c] += from[c];
-                }
-            }
-            FVI_EACH_ALONE
-            for (size_t c = 0; c < channels; ++c)
-                y[c] /= count;
-        }
+    FVI_VECTOR sum = {0};
+    for (int h = in.h0; h < in.h1; ++h) {
+        const float *from = x + FVI_NAME(pool_at)(p, h, in.w0);
+        for (int w = in.w0; w < in.w1; ++w, from += p->C)
+            sum += FVI_NAME(load_part)(from, left);
+    }
+    FVI_NAME(store_part)(y, sum / FVI_NAME(pool_count)(in), left);
+}
+
+static void FVI_NAME(average_pool)(const fvi_pool *p, float *y,
+                                   const float *x){FVI_POOL_EACH(average_cell, y + out + c, x + c)}
+
+FVI_INLINE void FVI_NAME(average_gradient_cell)(const fvi_pool *p, FVI_NAME(window) in, float *dx,
+                                                const float *dy, size_t left)
+{
+    const FVI_VECTOR part = FVI_NAME(load_part)(dy, left) * (1.0f / FVI_NAME(pool_count)(in));
+    for (int h = in.h0; h < in.h1; ++h) {
+        float *to = dx + FVI_NAME(pool_at)(p, h, in.w0);
+        for (int w = in.w0; w < in.w1; ++w, to += p->C)
+            FVI_NAME(store_part)(to, FVI_NAME(load_part)(to, left) + part, left);
     }
 }
 
 static void FVI_NAME(average_pool_gradient)(const fvi_pool *p, float *dx, const float *dy)
 {
-    const size_t channels = (size_t)p->C;
-    for (int oh = 0; oh < p->OH; ++oh) {
-        for (int ow = 0; ow < p->OW; ++ow, dy += channels) {
-            const FVI_NAME(window) in = FVI_NAME(pool_window)(p, oh, ow);
-            const float share = 1.0f / ((float)(in.h1 - in.h0) * (float)(in.w1 - in.w0));
-            for (int h = in.h0; h < in.h1; ++h) {
-                for (int w = in.w0; w < in.w1; ++w) {
-                    float *to = dx + FVI_NAME(pool_at)(p, h, w);
-                    FVI_EACH_ALONE
-                    for (size_t c = 0; c < channels; ++c)
-                        to[c] += dy[c] * share;
-                }
-            }
-        }
-    }
+    FVI_POOL_EACH(average_gradient_cell, dx + c, dy + out + c)
 }
 
 /* ---- optimizers ---- */
