@@ -150,6 +150,28 @@ expect 3 'cut.png' "$fovea" predict a.safetensors one.png cut.png
 grep -q one.png out || bad "a bad picture hides the answer for a good one"
 expect 3 'recipe' "$fovea" predict lenet5 one.png
 
+# ---- folders of files: a test part is used if there is one, and a bad one is not passed over ----
+python3 - <<'P'
+import os, struct
+def idx(path, *shape):
+    size = 1
+    for d in shape: size *= d
+    head = struct.pack('>BBBB', 0, 0, 8, len(shape)) + struct.pack('>%dI' % len(shape), *shape)
+    open(path, 'wb').write(head + bytes((i * 7) % 10 for i in range(size)))
+os.makedirs('idx')
+idx('idx/train-images-idx3-ubyte', 20, 28, 28)
+idx('idx/train-labels-idx1-ubyte', 20)
+P
+expect 0 '' "$fovea" train lenet5 --data idx --epochs 1 --out idx.safetensors --json
+json "j['val_loss'] is None and j['val_accuracy'] is None"
+expect 4 'has no test part' "$fovea" evaluate idx.safetensors --data idx
+expect 0 '' "$fovea" train lenet5 --data idx --val made:digits --epochs 1 --out idx2.safetensors --json
+json "j['val_accuracy'] is not None"
+head -c 50 idx/train-images-idx3-ubyte >idx/t10k-images-idx3-ubyte
+head -c 28 idx/train-labels-idx1-ubyte >idx/t10k-labels-idx1-ubyte
+expect 3 't10k-images' "$fovea" train lenet5 --data idx --epochs 1 --out bad.safetensors
+no_file bad.safetensors
+
 # ---- outputs are never lost ----
 cp a.safetensors keep
 expect 2 'exists; --force' "$fovea" train lenet5 --data made:digits --out a.safetensors

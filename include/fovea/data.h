@@ -41,6 +41,12 @@ FV_API fv_status fv_dataset_open(fv_dataset **dataset, const char *path, fv_spli
                                  const fv_dataset_config *config);
 
 /**
+ * Whether opening that part is worth a try, by names alone: made sets have both; a folder has what it has files for; of anything
+ * else, FV_TRAIN only. false for a path that is not there.
+ */
+FV_API bool fv_dataset_has(const char *path, fv_split split);
+
+/**
  * A data set of arrays in memory, which are copied.
  *
  *   x        [N,H,W,C] or [N,D]: uint8 or float32

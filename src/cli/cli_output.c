@@ -114,25 +114,29 @@ static int output_grey(const uint8_t *pixels, int width, int channels, int row, 
     return channels == 3 ? (299 * p[0] + 587 * p[1] + 114 * p[2]) / 1000 : p[0];
 }
 
-/* Two rows of pixels in one line of text. Without colours a dot is on or off, so the levels are cut in the middle. */
-static void output_half_blocks(int above, int below)
+/* Two rows of pixels in one line of text: greys where the terminal has colours, else each dot is on or off. */
+static void output_half_block(int above, int below, bool has_greys)
 {
     static const char *const blocks[] = {" ", "\u2584", "\u2580", "\u2588"};
-    fputs(blocks[2 * (above > 110) + (below > 110)], stdout);
+    if (has_greys) /* 24 greys from 232 on in the 256-colour palette */
+        printf("\033[38;5;%d;48;5;%dm\u2580", 232 + above * 23 / 255, 232 + below * 23 / 255);
+    else
+        fputs(blocks[2 * (above > 110) + (below > 110)], stdout);
 }
 
 void cli_pictures(const uint8_t *const *pixels, int n, int height, int width, int channels,
                   const char *const *captions)
 {
+    bool has_greys = isatty(STDOUT_FILENO) && cli_is_colour();
     for (int row = 0; row < height; row += 2) {
         for (int i = 0; i < n; i++) {
             for (int column = 0; column < width; column++) {
                 int above = output_grey(pixels[i], width, channels, row, column);
                 int below =
                     row + 1 < height ? output_grey(pixels[i], width, channels, row + 1, column) : 0;
-                output_half_blocks(above, below);
+                output_half_block(above, below, has_greys);
             }
-            fputs(i + 1 < n ? "  " : "\n", stdout);
+            printf("%s%s", has_greys ? "\033[0m" : "", i + 1 < n ? "  " : "\n");
         }
     }
     for (int i = 0; captions && i < n; i++)

@@ -19,11 +19,8 @@
 static void demo_caption(char *out, size_t size, const fv_model *m, int truth, int guess,
                          double probability)
 {
-    if (truth == guess)
-        snprintf(out, size, "a %s, says it: %.0f %%", fv_model_class(m, guess), 100 * probability);
-    else
-        snprintf(out, size, "a %s, says %s: %.0f %%", fv_model_class(m, truth),
-                 fv_model_class(m, guess), 100 * probability);
+    snprintf(out, size, "is %s, guess %s (%.0f %%)%s", fv_model_class(m, truth),
+             fv_model_class(m, guess), 100 * probability, truth == guess ? "" : " wrong");
 }
 
 /* Mistakes first, if there are any: the first three, then pictures that it knows. */

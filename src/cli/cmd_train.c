@@ -51,28 +51,27 @@ static void train_duration(char *out, size_t size, double seconds)
         snprintf(out, size, "%ld h %02ld min", s / 3600, s / 60 % 60);
 }
 
+/* epoch 2/10 ━━━━━━──────  5120 images/s  loss 0.5231  accuracy 0.8123  12 s left; the bar takes what the terminal's width leaves. */
 static void train_draw(train_view *v, const fv_progress *p)
 {
-    char bar[TRAIN_BAR * 4 + 1] = "", line[512], left[32];
-    int full =
-        (int)((long)TRAIN_BAR * p->images / (p->images_in_epoch > 0 ? p->images_in_epoch : 1));
-    for (int i = 0; i < TRAIN_BAR; i++)
-        memcpy(bar + strlen("\u2501") * (size_t)i, i < full ? "\u2501" : "\u2500",
-               strlen("\u2501"));
+    char head[64], tail[256], left[32];
+    bool is_colour = cli_is_colour();
     double rate = p->images_per_second > 0 ? p->images_per_second : 1;
     double images_left =
         p->images_in_epoch - p->images + (double)(p->epochs - p->epoch) * p->images_in_epoch;
     train_duration(left, sizeof left, images_left / rate);
-    bool is_colour = cli_is_colour();
-    int shown = snprintf(line, sizeof line, "  %.0f images/s  loss %.4f  accuracy %.4f  %s left",
-                         p->images_per_second, p->loss, p->accuracy, left);
-    int room = cli_columns() - 1 - shown;
-    char head[64];
     int used = snprintf(head, sizeof head, "epoch %d/%d ", p->epoch, p->epochs);
-    bool has_room = room >= used + TRAIN_BAR;
-    fprintf(stderr, "\r%s%s%s%s%.*s\033[K", head, is_colour ? "\033[32m" : "", has_room ? bar : "",
-            is_colour ? "\033[0m" : "", has_room ? (int)sizeof line : cli_columns() - 1 - used,
-            line);
+    used += snprintf(tail, sizeof tail, "  %.0f images/s  loss %.4f  accuracy %.4f  %s left",
+                     p->images_per_second, p->loss, p->accuracy, left);
+    int room = cli_columns() - 1 - used, bar = room > TRAIN_BAR ? TRAIN_BAR : room;
+    fprintf(stderr, "\r%s%s", head, is_colour ? "\033[32m" : "");
+    int full = (int)((double)bar * p->images / (p->images_in_epoch > 0 ? p->images_in_epoch : 1));
+    for (int i = 0; i < bar; i++)
+        fputs(i < full ? "\u2501" : "\u2500", stderr);
+    /* On a terminal narrower than the figures, their end is cut rather than wrapped. */
+    int cut = room < 0 ? room : 0;
+    fprintf(stderr, "%s%.*s\033[K", is_colour ? "\033[0m" : "",
+            (int)strlen(tail) + cut > 0 ? (int)strlen(tail) + cut : 0, tail);
     fflush(stderr);
     v->drawn_s = p->elapsed_s;
 }
@@ -184,17 +183,12 @@ static int train_check(const cli_settings *s)
 /* Training and validation sets: --val, or the other part of a folder or of a made set. */
 static int train_open_data(cli_training *t, const cli_settings *s)
 {
-    struct stat st;
     const char *error;
     fv_dataset_config config = {.seed = (uint64_t)s->seed};
     fv_status status = cli_dataset_open(&t->train, s->data, FV_TRAIN, &config, &error);
     if (status != FV_OK) return cli_fail_status(status, error);
-    bool has_parts =
-        !strncmp(s->data, "made:", 5) || (stat(s->data, &st) == 0 && S_ISDIR(st.st_mode));
-    if (!s->val && !has_parts) return CLI_DONE;
+    if (!s->val && !fv_dataset_has(s->data, FV_TEST)) return CLI_DONE;
     status = cli_dataset_open(&t->valid, s->val ? s->val : s->data, FV_TEST, &config, &error);
-    /* A folder without a test part trains all the same. */
-    if (status == FV_E_IO && !s->val) return CLI_DONE;
     return status == FV_OK ? CLI_DONE : cli_fail_status(status, error);
 }
 

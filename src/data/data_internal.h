@@ -6,6 +6,8 @@
 #include "fovea/data.h"
 #include "formats/formats.h"
 
+#define FVI_MADE_PREFIX "made:"
+
 struct fv_dataset {
     char *name;
     int count, classes;

@@ -250,7 +250,6 @@ fv_status fv_dataset_from_arrays(fv_dataset **dataset, const fv_tensor *x, const
 fv_status fv_dataset_open(fv_dataset **dataset, const char *path, fv_split split,
                           const fv_dataset_config *config)
 {
-    static const char made[] = "made:";
     const fv_dataset_config all_default = {0};
     if (!dataset) return fvi_fail(FV_E_ARG, "fv_dataset_open: dataset is NULL");
     *dataset = NULL;
@@ -259,8 +258,8 @@ fv_status fv_dataset_open(fv_dataset **dataset, const char *path, fv_split split
         return fvi_fail(FV_E_ARG, "fv_dataset_open: split is %d, expected FV_TRAIN or FV_TEST",
                         (int)split);
     if (!config) config = &all_default;
-    if (strncmp(path, made, sizeof made - 1) == 0)
-        return fvi_made_open(dataset, path + sizeof made - 1, split, config);
+    if (strncmp(path, FVI_MADE_PREFIX, strlen(FVI_MADE_PREFIX)) == 0)
+        return fvi_made_open(dataset, path + strlen(FVI_MADE_PREFIX), split, config);
     return fvi_files_open(dataset, path, split, config);
 }
 

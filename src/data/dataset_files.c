@@ -437,3 +437,16 @@ fv_status fvi_files_open(fv_dataset **dataset, const char *path, fv_split split,
     if (fvi_hdf5_is(head, size)) return fvi_files_hdf5(dataset, path, NULL, split, limit);
     return files_refuse_file(path, head, size);
 }
+
+bool fv_dataset_has(const char *path, fv_split split)
+{
+    if (!path || (split != FV_TRAIN && split != FV_TEST)) return false;
+    if (strncmp(path, FVI_MADE_PREFIX, strlen(FVI_MADE_PREFIX)) == 0) return true;
+    if (!fvi_file_is_folder(path)) return split == FV_TRAIN && fvi_file_exists(path);
+    files_folder folder = {.path = path};
+    bool has_part = files_scan(&folder) == FV_OK &&
+                    (folder.h5[split]->count > 0 || folder.idx[split][FILES_IMAGES] != NULL ||
+                     folder.idx[split][FILES_LABELS] != NULL);
+    files_folder_free(&folder);
+    return has_part;
+}
