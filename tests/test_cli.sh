@@ -178,7 +178,8 @@ expect 2 'exists; --force' "$fovea" train lenet5 --data made:digits --out a.safe
 cmp -s a.safetensors keep || bad "an output that exists was touched"
 expect 2 'exists; --force' "$fovea" train lenet5 --data made:digits --out new.safetensors --history a.csv
 expect 4 'is a folder' "$fovea" train lenet5 --data made:digits --out empty
-expect 4 'no folder' "$fovea" train lenet5 --data made:digits --out none/new.safetensors
+expect 4 'cannot write into "none/"' "$fovea" train lenet5 --data made:digits --out none/new.safetensors
+[ -d /proc/self ] && expect 4 'cannot write into "/proc/"' "$fovea" train lenet5 --data made:digits --out /proc/new
 expect 2 'the input itself' "$fovea" train a.safetensors --data made:digits --out a.safetensors --force
 expect 2 'same file' "$fovea" train lenet5 --data made:digits --out x --history x
 expect 6 'epoch 1, step [0-9]+.*layer' "$fovea" train lenet5 --data made:digits --optimizer sgd --lr 1e8 --out new.safetensors

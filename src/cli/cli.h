@@ -17,6 +17,8 @@ enum {
     CLI_BUG = 70
 };
 
+#define CLI_PATH 4096
+
 /* Every option of every command has its place here; a command lists those it takes. */
 typedef struct cli_settings {
     const char *data, *val, *optimizer, *out, *history, *isa;

@@ -14,7 +14,6 @@
 #define DEMO_EPOCHS 6
 #define DEMO_BATCH 64
 #define DEMO_PICTURES 6
-#define DEMO_PATH 4200
 
 static void demo_caption(char *out, size_t size, const fv_model *m, int truth, int guess,
                          double probability)
@@ -118,13 +117,13 @@ static fv_status demo_report(cli_training *t, const char *model, const char *his
 
 int cmd_demo(const cli_settings *s)
 {
-    char model[DEMO_PATH], history[DEMO_PATH];
+    char model[CLI_PATH], history[CLI_PATH];
     const char *folder = s->out ? s->out : "fovea-demo";
     cli_settings settings = *s;
     cli_training t = {0};
     struct timespec from, to;
     int number = 0;
-    if (strlen(folder) > DEMO_PATH - 64) return cli_fail(CLI_IO, "--out: the path is too long");
+    if (strlen(folder) > CLI_PATH - 64) return cli_fail(CLI_IO, "--out: the path is too long");
     if (mkdir(folder, 0777) != 0 && errno != EEXIST)
         return cli_fail(CLI_IO, "cannot make the folder \"%s\": %s", folder, strerror(errno));
     snprintf(model, sizeof model, "%s/digits.safetensors", folder);

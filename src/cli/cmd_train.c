@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -51,18 +52,25 @@ static void train_duration(char *out, size_t size, double seconds)
         snprintf(out, size, "%ld h %02ld min", s / 3600, s / 60 % 60);
 }
 
+/* A loss in four decimals, or, once it runs away, in powers of ten. */
+static const char *train_loss(char out[32], double loss)
+{
+    snprintf(out, 32, fabs(loss) < 1e5 ? "%.4f" : "%.3e", loss);
+    return out;
+}
+
 /* epoch 2/10 ━━━━━━──────  5120 images/s  loss 0.5231  accuracy 0.8123  12 s left; the bar takes what the terminal's width leaves. */
 static void train_draw(train_view *v, const fv_progress *p)
 {
-    char head[64], tail[256], left[32];
+    char head[64], tail[256], left[32], loss[32];
     bool is_colour = cli_is_colour();
     double rate = p->images_per_second > 0 ? p->images_per_second : 1;
     double images_left =
         p->images_in_epoch - p->images + (double)(p->epochs - p->epoch) * p->images_in_epoch;
     train_duration(left, sizeof left, images_left / rate);
     int used = snprintf(head, sizeof head, "epoch %d/%d ", p->epoch, p->epochs);
-    used += snprintf(tail, sizeof tail, "  %.0f images/s  loss %.4f  accuracy %.4f  %s left",
-                     p->images_per_second, p->loss, p->accuracy, left);
+    used += snprintf(tail, sizeof tail, "  %.0f images/s  loss %s  accuracy %.4f  %s left",
+                     p->images_per_second, train_loss(loss, p->loss), p->accuracy, left);
     int room = cli_columns() - 1 - used, bar = room > TRAIN_BAR ? TRAIN_BAR : room;
     fprintf(stderr, "\r%s%s", head, is_colour ? "\033[32m" : "");
     int full = (int)((double)bar * p->images / (p->images_in_epoch > 0 ? p->images_in_epoch : 1));
@@ -78,9 +86,11 @@ static void train_draw(train_view *v, const fv_progress *p)
 
 static void train_line(const fv_epoch *e, int epochs)
 {
-    printf("epoch %d/%d  loss %.4f  accuracy %.4f", e->epoch, epochs, e->loss, e->accuracy);
+    char loss[32];
+    printf("epoch %d/%d  loss %s  accuracy %.4f", e->epoch, epochs, train_loss(loss, e->loss),
+           e->accuracy);
     if (isfinite(e->val_loss))
-        printf("  val_loss %.4f  val_accuracy %.4f", e->val_loss, e->val_accuracy);
+        printf("  val_loss %s  val_accuracy %.4f", train_loss(loss, e->val_loss), e->val_accuracy);
     printf("  %.1f s  %.0f images/s\n", e->seconds, e->images_per_second);
     fflush(stdout);
 }
@@ -121,7 +131,7 @@ fv_status cli_train_run(cli_training *t, const cli_settings *s, int *signal)
 int cli_check_output(const char *option, const char *path, bool force)
 {
     struct stat st;
-    char folder[4096];
+    char probe[CLI_PATH + 64];
     if (stat(path, &st) == 0) {
         if (S_ISDIR(st.st_mode))
             return cli_fail(CLI_IO, "%s \"%s\" is a folder; expected the name of a file", option,
@@ -133,15 +143,16 @@ int cli_check_output(const char *option, const char *path, bool force)
                             strerror(errno));
     }
     const char *slash = strrchr(path, '/');
-    size_t length = slash ? (size_t)(slash - path) : 0;
-    if (length >= sizeof folder) return cli_fail(CLI_IO, "%s: the path is too long", option);
-    snprintf(folder, sizeof folder, "%.*s", (int)length, path);
-    const char *parent = !slash ? "." : length == 0 ? "/" : folder;
-    if (stat(parent, &st) != 0 || !S_ISDIR(st.st_mode))
-        return cli_fail(CLI_IO, "%s \"%s\": there is no folder \"%s\"", option, path, parent);
-    if (access(parent, W_OK | X_OK) != 0)
-        return cli_fail(CLI_IO, "%s \"%s\": cannot write into \"%s\": %s", option, path, parent,
-                        strerror(errno));
+    int length = slash ? (int)(slash - path) + 1 : 0;
+    if (length > CLI_PATH) return cli_fail(CLI_IO, "%s: the path is too long", option);
+    /* Only writing shows that writing works; better now than after hours. */
+    snprintf(probe, sizeof probe, "%.*s.fovea-%ld.probe", length, path, (long)getpid());
+    int file = open(probe, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (file < 0)
+        return cli_fail(CLI_IO, "%s \"%s\": cannot write into \"%.*s\": %s", option, path,
+                        length ? length : 1, length ? path : ".", strerror(errno));
+    close(file);
+    unlink(probe);
     return CLI_DONE;
 }
 
@@ -158,7 +169,7 @@ static void train_default_out(char *out, size_t size, const char *recipe)
         snprintf(out, size, "%.*s-%d.safetensors", length, name, i);
 }
 
-static int train_check(const cli_settings *s)
+static int train_check(const cli_settings *s, const char *out)
 {
     const char *nearest;
     fv_optimizer_config unused = {0};
@@ -173,9 +184,9 @@ static int train_check(const cli_settings *s)
     if (s->out && stat(s->out, &a) == 0 && stat(s->args[0], &b) == 0 && a.st_ino == b.st_ino &&
         a.st_dev == b.st_dev)
         return cli_fail(CLI_USAGE, "--out \"%s\" is the input itself", s->out);
-    if (s->out && s->history && !strcmp(s->out, s->history))
-        return cli_fail(CLI_USAGE, "--out and --history are the same file \"%s\"", s->out);
-    int code = s->out ? cli_check_output("--out", s->out, s->force) : CLI_DONE;
+    if (s->history && !strcmp(out, s->history))
+        return cli_fail(CLI_USAGE, "--out and --history are the same file \"%s\"", out);
+    int code = cli_check_output("--out", out, s->force);
     if (code == CLI_DONE && s->history) code = cli_check_output("--history", s->history, s->force);
     return code;
 }
@@ -239,16 +250,14 @@ static int train_save(const cli_training *t, const cli_settings *s, const char *
     return CLI_DONE;
 }
 
-static int train_go(cli_training *t, const cli_settings *s)
+static int train_go(cli_training *t, const cli_settings *s, const char *out)
 {
-    char path[256];
     int number, code = train_open_model(t, s);
     if (code == CLI_DONE) code = train_open_data(t, s);
     if (code != CLI_DONE) return code;
     fv_status status = cli_train_run(t, s, &number);
     if (status != FV_OK) return cli_fail_status(status, fv_error());
-    if (!s->out) train_default_out(path, sizeof path, s->args[0]);
-    code = train_save(t, s, s->out ? s->out : path);
+    code = train_save(t, s, out);
     if (code != CLI_DONE) return code;
     if (s->json) train_print_json(&t->history);
     if (number)
@@ -261,10 +270,13 @@ static int train_go(cli_training *t, const cli_settings *s)
 
 int cmd_train(const cli_settings *s)
 {
-    int code = train_check(s);
+    char path[CLI_PATH];
+    train_default_out(path, sizeof path, s->args[0]);
+    const char *out = s->out ? s->out : path;
+    int code = train_check(s, out);
     if (code != CLI_DONE) return code;
     cli_training t = {0};
-    code = train_go(&t, s);
+    code = train_go(&t, s, out);
     fv_model_free(t.model);
     fv_dataset_free(t.train);
     fv_dataset_free(t.valid);
