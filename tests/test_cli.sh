@@ -192,7 +192,7 @@ no_file new.safetensors
 expect 4 'File too large|cannot write' bash -c 'ulimit -f 20; "$FOVEA" train lenet5 --data made:digits --epochs 1 --out big.safetensors --quiet'
 no_file big.safetensors
 expect 0 '^fovea' env -i "$fovea" version
-if [ "${FOVEA_SANITIZED:-}" = "" ]; then
+if bash -c 'ulimit -v 4000000; "$FOVEA" version' >/dev/null 2>&1; then # a sanitizer needs more addresses than that
     expect 5 '' bash -c 'ulimit -v 120000; "$FOVEA" train resnet20 --data made:digits --batch 100000'
 fi
 find . -name '*.tmp*' | grep -q . && bad "a temporary was left behind"
