@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Does every tile kernel keep its sums in registers?
+
+usage: spills.py OBJDUMP OBJECT...
+
+Disassembles the kernels ISA_rows_M_V and ISA_runs_M_V of each object (x86-64), takes the innermost loop that multiplies, and
+demands of each step M*V products, M broadcasts and no vector on the stack. A kernel that fails is still right, but slow.
+The smallest, 1 by 1, may pass its operand through the stack, as clang likes to: the sum itself stays in its register.
+"""
+import re
+import subprocess
+import sys
+
+KERNEL = re.compile(r"^[0-9a-f]+ <((\w+)_(rows|runs)_(\d+)_(\d+))>:$")
+LINE = re.compile(r"^\s*([0-9a-f]+):\s+(.*)$")
+JUMP = re.compile(r"^j\w+\s+([0-9a-f]+)")
+
+
+def innermost(lines):
+    """Instruction texts of the shortest loop that holds a product; None without one."""
+    place = {address: i for i, (address, _) in enumerate(lines)}
+    best = None
+    for i, (_, text) in enumerate(lines):
+        jump = JUMP.match(text)
+        start = place.get(int(jump[1], 16)) if jump else None
+        if start is None or start > i:
+            continue
+        body = [t for _, t in lines[start:i + 1]]
+        if any(map(is_product, body)) and (best is None or len(body) < len(best)):
+            best = body
+    return best
+
+
+def is_product(text):
+    return text.startswith(("vfmadd", "mulps", "vmulps"))
+
+
+def is_broadcast(text):
+    """A broadcast load, or one within a product; SSE2's is a shuffle of a loaded float."""
+    return text.startswith(("vbroadcastss", "shufps $0x0")) or "{1to" in text
+
+
+def is_spill(text):
+    return re.search(r"[xyz]mm", text) and "(%rsp" in text
+
+
+def complaints(name, rows, vectors, lines):
+    body = innermost(lines)
+    if body is None:
+        return ["no loop"]
+    products = sum(map(is_product, body))
+    steps = products // (rows * vectors)
+    found = []
+    if products == 0 or products % (rows * vectors):
+        found.append(f"{products} products, expected {rows * vectors} a step")
+    elif sum(map(is_broadcast, body)) != rows * steps:
+        found.append(f"{sum(map(is_broadcast, body))} broadcasts, expected {rows * steps}")
+    if rows * vectors > 1:
+        found += [f"vector on the stack: {t}" for t in body if is_spill(t)]
+    return found
+
+
+def kernels(objdump, path):
+    """(name, rows, vectors, [(address, text)]) of each kernel of one object."""
+    text = subprocess.run([objdump, "-d", "--no-show-raw-insn", path], check=True, text=True,
+                          capture_output=True).stdout
+    current = None
+    for line in text.splitlines():
+        head = KERNEL.match(line)
+        if head:
+            current = (head[1], int(head[4]), int(head[5]), [])
+        elif not line.strip():
+            if current:
+                yield current
+            current = None
+        elif current and (code := LINE.match(line)):
+            current[3].append((int(code[1], 16), re.sub(r"\s+", " ", code[2])))
+    if current:
+        yield current
+
+
+def main():
+    failures = count = 0
+    for path in sys.argv[2:]:
+        for name, rows, vectors, lines in kernels(sys.argv[1], path):
+            count += 1
+            for text in complaints(name, rows, vectors, lines):
+                failures += 1
+                print(f"{path}: {name}: {text}")
+    print(f"{count} kernels, {failures} complaints")
+    return failures > 0 or count == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
