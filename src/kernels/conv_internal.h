@@ -16,6 +16,11 @@ int fvi_conv_shards(const fvi_conv_shape *s); /* copies of dw that the weight gr
 void fvi_conv_weights(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s,
                       float *dw, float *db, const float *x, const float *dy, float *scratch);
 
+bool fvi_scatter_pays(const fvi_kernels *k, const fvi_conv_shape *s); /* better than the gather? */
+/* dx +=; its scratch is below that of the gather. */
+void fvi_scatter_run(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s, float *dx,
+                     const float *dy, const float *w, float *scratch);
+
 /* One axis of a gather: output i lies at index start + i*step and reads source index
    i*source_step + source_first + t*gap in tap t, which meets kernel index kernel_first + t*kernel_step. */
 typedef struct fvi_gather_axis {

@@ -110,6 +110,10 @@ void fvi_conv_input_gradient(const fvi_kernels *k, fvi_threads *threads, const f
                              float *dx, const float *dy, const float *w, float *scratch)
 {
     const fvi_conv_shape s = conv_shape(g, N);
+    if (fvi_scatter_pays(k, &s)) {
+        fvi_scatter_run(k, threads, &s, dx, dy, w, scratch);
+        return;
+    }
     fvi_gather gather = {
         .N = s.N,
         .depth = s.F,
