@@ -37,20 +37,37 @@ typedef struct gather_plan {
     bool is_panel_outside;
 } gather_plan;
 
+/* The rows [first, end) of a tile that are neighbours in one output row. */
+typedef struct gather_segment {
+    ptrdiff_t first, end;
+    ptrdiff_t h, w; /* source index that row first has in tap 0 */
+    ptrdiff_t at;   /* its place in the source, had that no border */
+    bool is_inside; /* no tap leaves the source to the left or right */
+} gather_segment;
+
 /* What one tile reads, tap by tap. */
 typedef struct gather_table {
     const float *rows[GATHER_TAPS * FVI_TILE_ROWS_MAX];
     size_t tap[GATHER_TAPS];
     float *out[FVI_TILE_ROWS_MAX];
-    ptrdiff_t h[FVI_TILE_ROWS_MAX], w[FVI_TILE_ROWS_MAX]; /* source index of tap 0 */
-    ptrdiff_t at[FVI_TILE_ROWS_MAX];                      /* its place in the source */
+    gather_segment segment[FVI_TILE_ROWS_MAX];
+    ptrdiff_t segments;
     float patch[GATHER_PATCH];
     size_t patch_used;
     size_t taps;
     ptrdiff_t rows_count;
-    bool is_inside;   /* no read leaves the source */
-    bool is_inside_w; /* no read leaves it to the left or right */
 } gather_table;
+
+void fvi_conv_copy(float *to_row, const float *row, ptrdiff_t from, ptrdiff_t to, ptrdiff_t W,
+                   ptrdiff_t C)
+{
+    const ptrdiff_t first = from < 0 ? 0 : from, last = to > W ? W : to;
+    const size_t all = (size_t)((to - from) * C) * sizeof *row;
+    memset(to_row, 0, all);
+    if (first < last)
+        memcpy(to_row + (first - from) * C, row + first * C,
+               (size_t)((last - first) * C) * sizeof *row);
+}
 
 static ptrdiff_t gather_ceil(ptrdiff_t a, ptrdiff_t b)
 {
@@ -154,50 +171,45 @@ static void gather_begin(const gather_plan *plan, gather_table *table, ptrdiff_t
     const ptrdiff_t unit = tile / plan->unit_tiles, index = tile % plan->unit_tiles;
     const ptrdiff_t each = plan->unit / plan->unit_tiles, more = plan->unit % plan->unit_tiles;
     const ptrdiff_t first = unit * plan->unit + index * each + gather_min(index, more);
-    const ptrdiff_t last_h = (h->taps - 1) * h->gap, last_w = (w->taps - 1) * w->gap;
-    const ptrdiff_t rows = each + (index < more);
+    const ptrdiff_t rows = each + (index < more), last_w = (w->taps - 1) * w->gap;
     ptrdiff_t j = first % w->count, i = first / w->count; /* i counts through all images */
     table->rows_count = rows;
-    table->is_inside = table->is_inside_w = true;
-    for (ptrdiff_t m = 0; m < rows; j = 0, ++i) { /* the part of one output row */
-        const ptrdiff_t n = i / h->count, end = gather_min(rows, m + w->count - j);
-        const ptrdiff_t ih = i % h->count * h->source_step + h->source_first;
-        const ptrdiff_t row = (n * h->source_size + ih) * w->source_size;
-        float *out =
-            g->out +
-            ((n * g->out_h + h->start + i % h->count * h->step) * g->out_w + w->start) * g->columns;
-        table->is_inside &= ih >= 0 && ih + last_h < h->source_size;
-        table->is_inside_w &= j * w->source_step + w->source_first >= 0;
-        for (; m < end; ++m, ++j) {
-            table->h[m] = ih;
-            table->w[m] = j * w->source_step + w->source_first;
-            table->at[m] = (row + table->w[m]) * g->depth;
-            table->out[m] = out + j * w->step * g->columns;
-        }
-        table->is_inside_w &= table->w[end - 1] + last_w < w->source_size;
+    table->segments = 0;
+    for (ptrdiff_t m = 0; m < rows; j = 0, ++i) {
+        const ptrdiff_t n = i / h->count, ih = i % h->count;
+        gather_segment *segment = &table->segment[table->segments++];
+        segment->first = m;
+        segment->end = gather_min(rows, m + w->count - j);
+        segment->h = ih * h->source_step + h->source_first;
+        segment->w = j * w->source_step + w->source_first;
+        segment->at = ((n * h->source_size + segment->h) * w->source_size + segment->w) * g->depth;
+        const ptrdiff_t last = segment->w + (segment->end - 1 - m) * w->source_step + last_w;
+        segment->is_inside = segment->w >= 0 && last < w->source_size;
+        float *out = g->out + ((n * g->out_h + h->start + ih * h->step) * g->out_w + w->start +
+                               j * w->step) *
+                                  g->columns;
+        for (; m < segment->end; ++m, out += w->step * g->columns)
+            table->out[m] = out;
     }
-    table->is_inside &= table->is_inside_w;
 }
 
-/* The taps of one kernel row as one run of floats, copied together with the zeros it meets at a border. from: where it would
-   start, had the source no border. */
-static const float *gather_patch(const gather_plan *plan, gather_table *table, ptrdiff_t iw,
-                                 ptrdiff_t from)
+/* Merged taps of a segment that reaches over a border: what it reads is copied with the zeros it meets. */
+static void gather_patch(const gather_plan *plan, gather_table *table, const float **row,
+                         const gather_segment *segment, ptrdiff_t ih)
 {
     const fvi_gather *g = plan->g;
-    const ptrdiff_t first = iw < 0 ? -iw : 0;
-    const ptrdiff_t last = gather_min(g->w.taps, g->w.source_size - iw);
-    const ptrdiff_t d0 = first * g->depth, d1 = last * g->depth;
-    if (first >= last) return plan->zeros;
+    const ptrdiff_t size = g->w.source_size, taps = g->w.taps, step = g->w.source_step;
+    const ptrdiff_t count = segment->end - segment->first, from = segment->w;
+    const float *source = g->source + segment->at + ((ih - segment->h) * size - from) * g->depth;
     float *patch = table->patch + table->patch_used;
-    table->patch_used += (size_t)plan->depth;
-    for (ptrdiff_t d = 0; d < d0; ++d)
-        patch[d] = 0;
-    for (ptrdiff_t d = d0; d < d1; ++d)
-        patch[d] = g->source[from + d];
-    for (ptrdiff_t d = d1; d < plan->depth; ++d)
-        patch[d] = 0;
-    return patch;
+    table->patch_used += (size_t)(count * plan->depth);
+    if (step <= taps)
+        fvi_conv_copy(patch, source, from, from + (count - 1) * step + taps, size, g->depth);
+    for (ptrdiff_t m = 0; m < count; ++m, patch += gather_min(step, taps) * g->depth) {
+        row[segment->first + m] = patch;
+        if (step > taps)
+            fvi_conv_copy(patch, source, from + m * step, from + m * step + taps, size, g->depth);
+    }
 }
 
 /* Tap (i, j) of all rows; whether any row meets more than padding. */
@@ -205,25 +217,29 @@ static bool gather_tap(const gather_plan *plan, gather_table *table, const float
                        ptrdiff_t j)
 {
     const fvi_gather *g = plan->g;
-    const ptrdiff_t add_h = i * g->h.gap, add_w = j * g->w.gap, rows = table->rows_count;
-    const ptrdiff_t add = (add_h * g->w.source_size + add_w) * g->depth;
-    /* In a merged tap the last of its taps must be inside too. */
-    const ptrdiff_t size_w = g->w.source_size - (plan->is_merged ? g->w.taps - 1 : 0);
-    if (table->is_inside) {
-        for (ptrdiff_t m = 0; m < rows; ++m)
-            row[m] = g->source + (table->at[m] + add);
-        return true;
-    }
+    const ptrdiff_t add_h = i * g->h.gap, add_w = j * g->w.gap, size = g->w.source_size;
+    const ptrdiff_t add = (add_h * size + add_w) * g->depth, step = g->w.source_step;
     bool is_needed = false;
-    for (ptrdiff_t m = 0; m < rows; ++m) {
-        const ptrdiff_t ih = table->h[m] + add_h, iw = table->w[m] + add_w;
-        row[m] = plan->zeros;
-        if (ih < 0 || ih >= g->h.source_size) continue;
-        if (iw >= 0 && iw < size_w)
-            row[m] = g->source + (table->at[m] + add);
-        else if (plan->is_merged)
-            row[m] = gather_patch(plan, table, iw, table->at[m] + add);
-        is_needed |= row[m] != plan->zeros;
+    for (const gather_segment *s = table->segment; s < table->segment + table->segments; ++s) {
+        const ptrdiff_t ih = s->h + add_h;
+        ptrdiff_t iw = s->w + add_w, at = s->at + add;
+        if (ih < 0 || ih >= g->h.source_size) {
+            for (ptrdiff_t m = s->first; m < s->end; ++m)
+                row[m] = plan->zeros;
+        } else if (s->is_inside) {
+            for (ptrdiff_t m = s->first; m < s->end; ++m, at += step * g->depth)
+                row[m] = g->source + at;
+            is_needed = true;
+        } else if (plan->is_merged) {
+            gather_patch(plan, table, row, s, ih);
+            is_needed = true;
+        } else {
+            for (ptrdiff_t m = s->first; m < s->end; ++m, iw += step, at += step * g->depth) {
+                const bool is_in = iw >= 0 && iw < size;
+                row[m] = is_in ? g->source + at : plan->zeros;
+                is_needed |= is_in;
+            }
+        }
     }
     return is_needed;
 }

@@ -10,6 +10,10 @@ typedef struct fvi_conv_shape {
     ptrdiff_t N, H, W, C, F, KH, KW, SH, SW, DH, DW, pad_top, pad_left, OH, OW;
 } fvi_conv_shape;
 
+/* Pixels [from, to) of a row of W pixels of C floats; those outside the row are zero. */
+void fvi_conv_copy(float *to_row, const float *row, ptrdiff_t from, ptrdiff_t to, ptrdiff_t W,
+                   ptrdiff_t C);
+
 #define FVI_CONV_SHARDS 8 /* most private copies of dw */
 
 int fvi_conv_shards(const fvi_conv_shape *s); /* copies of dw that the weight gradient sums apart */

@@ -104,32 +104,28 @@ static void weights_row_runs(const weights_plan *plan, weights_table *table, con
                     first + (size_t)(lo - w0), (size_t)(hi - lo));
 }
 
-/* The same for a whole kernel row: border pixels are copied with the zeros they meet. */
+/* The same for a whole kernel row. Where pixels reach over a border, what they read is copied with the zeros they meet. */
 static void weights_merged_runs(const weights_plan *plan, weights_table *table, const float *row,
                                 ptrdiff_t w0, ptrdiff_t w1, size_t first)
 {
     const fvi_conv_shape *s = plan->s;
-    const size_t depth = (size_t)plan->inputs, step = (size_t)(s->SW * s->C);
-    const ptrdiff_t end = s->W - s->KW + s->pad_left; /* largest inside pixel, times the stride */
-    const ptrdiff_t inside = end < 0 ? 0 : end / s->SW + 1;
-    for (ptrdiff_t w = w0; w < w1;) {
-        const ptrdiff_t iw = w * s->SW - s->pad_left, count = weights_min(inside, w1) - w;
-        const size_t at = first + (size_t)(w - w0);
-        if (iw >= 0 && count > 0) {
-            weights_add_run(table, row + iw * s->C, step, at, (size_t)count);
-            w += count;
-            continue;
-        }
-        ++w;
-        const ptrdiff_t lo = weights_max(0, -iw), hi = weights_min(s->KW, s->W - iw);
-        if (lo >= hi) continue;
-        float *patch = table->patch + table->patch_used;
-        table->patch_used += depth;
-        memset(patch, 0, depth * sizeof *patch);
-        memcpy(patch + lo * s->C, row + (iw + lo) * s->C,
-               (size_t)((hi - lo) * s->C) * sizeof *patch);
-        weights_add_run(table, patch, depth, at, 1);
+    const ptrdiff_t from = w0 * s->SW - s->pad_left;
+    const ptrdiff_t to = (w1 - 1) * s->SW - s->pad_left + s->KW;
+    const size_t count = (size_t)(w1 - w0);
+    if (from >= 0 && to <= s->W) {
+        weights_add_run(table, row + from * s->C, (size_t)(s->SW * s->C), first, count);
+        return;
     }
+    const ptrdiff_t step = weights_min(s->SW, s->KW);
+    float *patch = table->patch + table->patch_used;
+    table->patch_used += count * (size_t)(s->KW * s->C);
+    weights_add_run(table, patch, (size_t)(step * s->C), first, count);
+    if (s->SW <= s->KW) {
+        fvi_conv_copy(patch, row, from, to, s->W, s->C);
+        return;
+    }
+    for (ptrdiff_t w = from; w < to; w += s->SW, patch += s->KW * s->C)
+        fvi_conv_copy(patch, row, w, w + s->KW, s->W, s->C);
 }
 
 static void weights_runs(const weights_plan *plan, weights_table *table, ptrdiff_t kh, ptrdiff_t kw,
