@@ -38,7 +38,8 @@ typedef struct weights_plan {
 typedef struct weights_table {
     fvi_tile_run run[WEIGHTS_BLOCK];
     size_t runs;
-    float tail[WEIGHTS_BLOCK * WEIGHTS_PANEL];  /* the last panel of dy, filled up with zeros */
+    float tail[WEIGHTS_BLOCK * WEIGHTS_PANEL]; /* the last panel of dy, filled up with zeros */
+    bool has_tail;
     float panel[WEIGHTS_BLOCK * WEIGHTS_PANEL]; /* a panel of dy, its pixels close together */
     fvi_tile_run near_run[WEIGHTS_BLOCK];       /* the runs again, on near */
     float
@@ -164,24 +165,27 @@ typedef struct weights_panel {
     ptrdiff_t index;
 } weights_panel;
 
-/* A last panel that ends inside a vector was copied, so that whole vectors can be read. */
 static weights_panel weights_panel_at(const weights_plan *plan, const weights_table *table,
                                       const float *dy, ptrdiff_t p)
 {
     const ptrdiff_t columns = weights_columns(plan, p), lanes = plan->tiles->lanes;
-    if (columns % lanes == 0) return (weights_panel){dy + p * plan->width, (size_t)plan->s->F, p};
+    if (columns % lanes == 0 || !table->has_tail)
+        return (weights_panel){dy + p * plan->width, (size_t)plan->s->F, p};
     return (weights_panel){table->tail, (size_t)(weights_ceil(columns, lanes) * lanes), p};
 }
 
+/* Whole vectors are read of a last panel that ends inside one: the lanes behind meet the next pixel, and are not stored. At the
+   end of dy there is none, so there the panel is copied. */
 static void weights_tail(const weights_plan *plan, weights_table *table, const float *dy,
-                         ptrdiff_t pixels)
+                         ptrdiff_t first, ptrdiff_t last)
 {
     const ptrdiff_t p = plan->panels - 1, columns = weights_columns(plan, p);
     const ptrdiff_t lanes = plan->tiles->lanes, wide = weights_ceil(columns, lanes) * lanes;
-    if (columns == wide) return;
+    table->has_tail = (plan->pixels - last) * plan->s->F < wide - columns;
+    if (!table->has_tail) return;
     const float *from = dy + p * plan->width;
     float *to = table->tail;
-    for (ptrdiff_t i = 0; i < pixels; ++i, from += plan->s->F, to += wide) {
+    for (ptrdiff_t i = first; i < last; ++i, from += plan->s->F, to += wide) {
         for (ptrdiff_t c = 0; c < columns; ++c)
             to[c] = from[c];
         for (ptrdiff_t c = columns; c < wide; ++c)
@@ -193,8 +197,10 @@ static void weights_tail(const weights_plan *plan, weights_table *table, const f
 static void weights_panel_near(const weights_plan *plan, weights_table *table, weights_panel *panel,
                                ptrdiff_t pixels)
 {
+    const ptrdiff_t lanes = plan->tiles->lanes;
+    const ptrdiff_t vectors = weights_ceil(weights_columns(plan, panel->index), lanes);
+    const size_t columns = (size_t)(vectors * lanes);
     if (panel->step < WEIGHTS_FAR) return;
-    const size_t columns = (size_t)weights_columns(plan, panel->index);
     for (ptrdiff_t i = 0; i < pixels; ++i)
         memcpy(table->panel + (size_t)i * columns, panel->dy + (size_t)i * panel->step,
                columns * sizeof(float));
@@ -278,7 +284,7 @@ static void weights_block(const weights_plan *plan, weights_table *table,
 {
     const fvi_conv_shape *s = plan->s;
     const float *dy = plan->dy + first * s->F;
-    if (part->p1 == plan->panels) weights_tail(plan, table, dy, last - first);
+    weights_tail(plan, table, dy, first, last);
     for (ptrdiff_t kh = 0; kh < s->KH; ++kh) {
         for (ptrdiff_t kw = 0; kw < plan->taps_w; ++kw) {
             weights_runs(plan, table, kh, kw, first, last);
