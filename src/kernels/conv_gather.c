@@ -16,7 +16,8 @@
     (256 * 1024)              /* floats of source that one task walks over again for each panel */
 #define GATHER_STREAMS 16     /* rows of unpacked weights read side by side */
 #define GATHER_TASK 1000000.0 /* multiply-adds that are worth a task */
-#define GATHER_ALONE 100000.0 /* below this no thread is woken */
+#define GATHER_PACK 100000    /* weights whose packing is worth waking threads */
+#define GATHER_ALONE 500000.0 /* below this no thread is woken */
 
 /* A gather with all decisions taken. They depend on geometry and instruction set only. */
 typedef struct gather_plan {
@@ -430,6 +431,8 @@ void fvi_gather_run(const fvi_kernels *k, fvi_threads *threads, const fvi_gather
     memset(scratch, 0, (size_t)plan.depth * sizeof *scratch);
     plan.packed = scratch + zeros;
     if (work < GATHER_ALONE) threads = NULL;
-    fvi_parallel_for(threads, (size_t)(plan.panels - plan.direct), gather_pack, &plan);
+    const bool is_small = g->depth * g->columns * g->h.taps * g->w.taps < GATHER_PACK;
+    fvi_parallel_for(is_small ? NULL : threads, (size_t)(plan.panels - plan.direct), gather_pack,
+                     &plan);
     fvi_parallel_for(threads, (size_t)(plan.tile_groups * plan.panel_groups), gather_task, &plan);
 }

@@ -7,7 +7,7 @@
 
 #include "kernels/conv_internal.h"
 
-#define SCATTER_ALONE 100000.0 /* multiply-adds below which no thread is woken */
+#define SCATTER_ALONE 500000.0 /* multiply-adds below which no thread is woken */
 
 typedef struct scatter_plan {
     const fvi_conv_shape *s;
@@ -106,6 +106,6 @@ void fvi_scatter_run(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_
     plan.groups = scatter_ceil(s->N, plan.tiles->rows_max);
     const double work = (double)(s->N * s->OH * s->OW * s->F) * (double)(s->KH * s->KW * s->C);
     if (work < SCATTER_ALONE) threads = NULL;
-    fvi_parallel_for(threads, (size_t)s->KH, scatter_pack, &plan);
+    fvi_parallel_for(NULL, (size_t)s->KH, scatter_pack, &plan); /* few weights */
     fvi_parallel_for(threads, (size_t)plan.groups, scatter_task, &plan);
 }

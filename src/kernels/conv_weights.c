@@ -18,7 +18,7 @@
 #define WEIGHTS_PANEL 32            /* widest panel of any instruction set, in floats */
 #define WEIGHTS_FAR 512 /* floats from pixel to pixel from which operands are copied together */
 #define WEIGHTS_FEW 32  /* pixels in all below which dw is walked row by row */
-#define WEIGHTS_ALONE 100000.0 /* multiply-adds below which no thread is woken */
+#define WEIGHTS_ALONE 500000.0 /* multiply-adds below which no thread is woken */
 
 typedef struct weights_plan {
     const fvi_conv_shape *s;
