@@ -4,7 +4,9 @@
 /* Plain loops that both compilers turn into vectors of the instruction set in force. Nothing here is fused or reordered, so
    each entry gives the same bits in every table. FVI_EACH_ALONE says that iterations do not meet: in place is the same index. */
 
-#if defined(__clang__)
+#if defined(FVI_CHECKED)
+#define FVI_EACH_ALONE
+#elif defined(__clang__)
 #define FVI_EACH_ALONE _Pragma("clang loop vectorize(assume_safety)")
 #else
 #define FVI_EACH_ALONE _Pragma("GCC ivdep")

@@ -17,10 +17,13 @@
 #define FVI_INLINE static inline __attribute__((always_inline))
 #if defined(__clang__)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define FVI_UNROLL /* every access is checked: unrolled, a file would take minutes to compile */
-#else
-#define FVI_UNROLL _Pragma("clang loop unroll(full)")
+#define FVI_CHECKED /* a sanitizer sees every access: unrolled, this file would take minutes to compile */
 #endif
+#endif
+#if defined(FVI_CHECKED)
+#define FVI_UNROLL
+#elif defined(__clang__)
+#define FVI_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define FVI_UNROLL _Pragma("GCC unroll 16")
 #endif
