@@ -52,4 +52,4 @@ install: build ## install under PREFIX (/usr/local)
 	cmake --install build --prefix $(PREFIX)
 
 clean: ## remove what was built
-	rm -rf build build-debug build-asan build-tsan
+	rm -rf build build-*
