@@ -24,7 +24,7 @@ struct fv_model {
         name_slot; /* open hash table of 1 + id by name, 0 for free; name_slots is a power of two */
     size_t name_slots;
     int input, output;  /* ids; output is -1 until a recipe or build says */
-    bool is_sequential; /* written so: every layer on FV_LAST, or Sequential([...]); else Functional */
+    bool is_sequential; /* every layer on FV_LAST, or Sequential([...]); else Functional */
     char **class_name;
     int n_classes;
     float scale, offset;
