@@ -482,6 +482,36 @@ static void test_fit_refuses_what_does_not_fit(void **state)
     fv_dataset_free(flat);
 }
 
+/* One step on 15 pictures; then the statistics are those of the pictures under the new weights, unless Keras's are wanted. */
+static void test_statistics_fit_the_weights(void **state)
+{
+    (void)state;
+    fv_dataset *train = bars(15, 28);
+    for (int is_moving = 0; is_moving < 2; is_moving++) {
+        fv_model *m = bars_model(3, 1);
+        fv_fit_config config = {.batch_size = 15, .moving_statistics = is_moving};
+        assert_int_equal(fv_fit(m, NULL, train, NULL, &config), FV_OK);
+        float x[15 * 64], before[6];
+        const float *y;
+        fv_tensor mean, z;
+        assert_int_equal(fv_model_weight(m, "batch_normalization", "moving_mean", &mean), FV_OK);
+        memcpy(before, mean.data, sizeof before);
+        assert_int_equal(fv_dataset_batch(train, x, NULL, 0, 15, 1 / 255.0F, 0), FV_OK);
+        assert_int_equal(fv_model_forward(m, &y, x, 15, true), FV_OK);
+        assert_int_equal(fv_model_activation(m, "conv2d", &z), FV_OK);
+        for (int c = 0; c < 6; c++) {
+            double sum = 0;
+            for (int i = 0; i < 15 * 64; i++)
+                sum += (double)((const float *)z.data)[i * 6 + c];
+            double found = (double)before[c], expected = sum / (15 * 64) * (is_moving ? 0.01 : 1);
+            /* Moving averages were taken before the step that moved the weights. */
+            assert_true(fabs(found - expected) < (is_moving ? 1e-3 : 1e-6));
+        }
+        fv_model_free(m);
+    }
+    fv_dataset_free(train);
+}
+
 static void test_history_as_csv(void **state)
 {
     (void)state;
@@ -540,6 +570,7 @@ int main(void)
         cmocka_unit_test(test_fit_stops_on_what_is_not_finite),
         cmocka_unit_test(test_a_callback_stops_training),
         cmocka_unit_test(test_fit_refuses_what_does_not_fit),
+        cmocka_unit_test(test_statistics_fit_the_weights),
         cmocka_unit_test(test_history_as_csv),
         cmocka_unit_test(test_every_allocation_may_fail),
     };

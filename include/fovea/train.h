@@ -67,6 +67,8 @@ typedef struct fv_fit_config {
     fv_loss loss;
     fv_optimizer_config optimizer;
     bool without_shuffle;
+    bool
+        moving_statistics; /* leave batch normalisation's moving averages as the steps left them, as Keras does */
     uint64_t seed; /* of the shuffles */
     fv_progress_fn progress;
     void *user;
@@ -75,6 +77,9 @@ typedef struct fv_fit_config {
 /**
  * Train. Shuffles anew each epoch, a pure function of (seed, epoch); the last batch may be smaller. The same seed gives the same
  * weights to the bit, whatever the number of threads. Sets the model's class names from train when it has none.
+ *
+ * At the end of each epoch, before validation, the statistics that batch normalisation uses to predict are averaged anew, with the
+ * weights as they are, over up to 1,024 training pictures (Wu, Johnson 2021): moving averages lag behind weights that move.
  *
  *   history  out, may be NULL: a row an epoch is appended, so training may go on in a further call
  *   train    pictures of the model's input shape; valid: the same, or NULL

@@ -52,6 +52,7 @@ struct fv_context {
     bool training; /* and whether it was one for training */
     bool logits;
     uint32_t step;
+    int statistics; /* as in fvi_run; whoever sets it sets it back to 0 */
 };
 
 /* model_plan.c */

@@ -32,6 +32,7 @@ static void run_prepare(run_call *call, fv_context *context, int id)
                           .n = context->n,
                           .training = context->training,
                           .logits = context->logits && id == model->output,
+                          .statistics = context->statistics,
                           .seed = model->seed,
                           .step = context->step,
                           .node_id = id,

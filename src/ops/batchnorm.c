@@ -161,13 +161,15 @@ static double batchnorm_inverse(const fvi_run *r, double variance)
 
 /* moving = momentum * moving + (1 - momentum) * batch. The batch's variance is divided by the number of rows N to normalise, and
    also for the average of vectors; for images Keras runs TensorFlow's fused kernel, which averages the unbiased one, times
-   N / (N - 1), with 1 in place of N - 1 for a single row. */
+   N / (N - 1), with 1 in place of N - 1 for a single row. When the run asks for the plain mean of its batches, batch k has the share
+   1 / k. */
 static void batchnorm_move(const batchnorm_work *work, int channel, double mean, double variance)
 {
     const fvi_run *r = work->r;
     const batchnorm_geometry *g = r->node->geometry;
     const fv_batch_normalization_config *config = r->node->config;
     double momentum = (double)config->momentum, rows = (double)work->rows;
+    if (r->statistics > 0) momentum = 1.0 - 1.0 / r->statistics;
     float *moving_mean = &r->w[g->mean][channel], *moving_variance = &r->w[g->variance][channel];
     if (r->node->x_shape[0].rank == 3 && work->rows > 1) variance *= rows / (rows - 1.0);
     *moving_mean = (float)(momentum * (double)*moving_mean + (1.0 - momentum) * mean);

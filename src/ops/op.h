@@ -93,7 +93,8 @@ typedef struct fvi_run {
     bool training; /* batch statistics, dropout; state is written and will be read by backward */
     bool
         logits; /* leave the layer's last activation out, forwards and backwards: the loss works on what is before it */
-    uint64_t seed; /* with step and node_id: the random numbers of dropout */
+    int statistics; /* training: 0: state weights move as the layer says; k >= 1: this is batch k of those they are the mean of */
+    uint64_t seed;  /* with step and node_id: the random numbers of dropout */
     uint32_t step;
     int node_id;
     const float *const *x; /* [n_inputs], each [n, x_shape...] */

@@ -5,6 +5,10 @@
 #include <math.h>
 #include <time.h>
 
+/* Pictures that the statistics of batch normalisation are averaged over at the end of an epoch. */
+#define FIT_STATISTICS 1024
+#define FIT_STATISTICS_IN_HASTE 64
+
 typedef struct fit_state {
     fv_model *model;
     const fv_dataset *train, *valid;
@@ -95,6 +99,34 @@ static fv_status fit_epoch(fit_state *f, fv_progress *p, fv_epoch *row)
     return FV_OK;
 }
 
+static bool fit_has_statistics(const fv_model *model)
+{
+    return model->weight_floats > model->trainable_floats;
+}
+
+/* Moving statistics follow the weights at a distance, since they were gathered while these moved: far enough, after a few epochs at
+   a usual learning rate, to cost a third of the accuracy. So they are averaged anew with the weights as they are, over the first
+   pictures of the epoch's order. Source: Wu, Johnson, Rethinking "Batch" in BatchNorm, 2021, section 3. */
+static fv_status fit_statistics(fit_state *f, int most)
+{
+    fv_model *m = f->model;
+    fv_status status = FV_OK;
+    int count = f->train->count < most ? f->train->count : most;
+    int size = f->config.batch_size;
+    if (!fit_has_statistics(m) || f->config.moving_statistics) return FV_OK;
+    /* Only whole batches, if there is one: a short one counts as much and says less. */
+    for (int first = 0; status == FV_OK && first < count; first += size) {
+        int n = count - first < size ? count - first : size;
+        if (n < size && first > 0) break;
+        status = fvi_batch_fill(&f->batch, m, f->train, f->order, first, n);
+        if (status != FV_OK) break;
+        m->context->statistics++;
+        fvi_context_forward(m->context, f->batch.x, n, true, f->batch.t.logits, f->step);
+    }
+    m->context->statistics = 0;
+    return status;
+}
+
 static fv_status fit_validate(fit_state *f, fv_epoch *row)
 {
     row->val_loss = row->val_accuracy = NAN;
@@ -127,7 +159,11 @@ static fv_status fit_run(fit_state *f, fv_history *history)
                      .images_in_epoch = count};
     for (p.epoch = f->first_epoch + 1; p.epoch <= p.epochs; p.epoch++) {
         fv_epoch row;
-        FVI_TRY(fit_epoch(f, &p, &row));
+        fv_status status = fit_epoch(f, &p, &row);
+        /* Who asks to stop does not wait long, and still gets a model that fits its weights. */
+        if (status == FV_E_CANCELLED) FVI_TRY(fit_statistics(f, FIT_STATISTICS_IN_HASTE));
+        if (status != FV_OK) return status;
+        FVI_TRY(fit_statistics(f, FIT_STATISTICS));
         FVI_TRY(fit_validate(f, &row));
         FVI_TRY(fit_remember(history, &row));
         p.finished = &row;
