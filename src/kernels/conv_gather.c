@@ -14,6 +14,7 @@
     (200 * 1024) /* floats of packed weights that may stay in the second-level cache */
 #define GATHER_SOURCE                                                                              \
     (256 * 1024)              /* floats of source that one task walks over again for each panel */
+#define GATHER_FAR 250000.0   /* floats of out that the second-level cache will not keep */
 #define GATHER_STREAMS 16     /* rows of unpacked weights read side by side */
 #define GATHER_TASK 1000000.0 /* multiply-adds that are worth a task */
 #define GATHER_PACK 100000    /* weights whose packing is worth waking threads */
@@ -36,6 +37,7 @@ typedef struct gather_plan {
     bool has_crossing; /* tiles cross images */
     ptrdiff_t task_tiles, tile_groups, task_panels, panel_groups;
     bool is_panel_outside;
+    bool is_far; /* out is beyond the cache: its lines are fetched while their sums are made */
 } gather_plan;
 
 /* The rows [first, end) of a tile that are neighbours in one output row. */
@@ -270,6 +272,12 @@ static void gather_product(const gather_plan *plan, const gather_table *table, p
 {
     const fvi_gather *g = plan->g;
     const ptrdiff_t width = gather_width(plan, p), vectors = width / plan->tiles->lanes;
+    if (plan->is_far) {
+        for (ptrdiff_t m = 0; m < table->rows_count; ++m) {
+            for (ptrdiff_t c = 0; c < width; c += 16)
+                __builtin_prefetch(table->out[m] + p * plan->width + c, 1);
+        }
+    }
     const fvi_tile_rows call = {
         .rows = table->rows,
         .tap = table->tap,
@@ -395,6 +403,7 @@ static double gather_plan_tasks(gather_plan *plan, int threads)
     const ptrdiff_t tall = plan->tiles->rows_max, all = plan->units * plan->unit_tiles;
     const double sums = (double)(g->h.taps * g->w.taps) * (double)g->depth * (double)g->columns;
     const double source = (double)(tall * g->h.source_step * g->w.source_step * g->depth);
+    plan->is_far = (double)(plan->unit * plan->units) * (double)g->columns > GATHER_FAR;
     plan->is_panel_outside = sums > GATHER_CACHE && plan->panels > 1;
     double tiles = GATHER_TASK / (sums * (double)tall);
     if (plan->is_panel_outside) tiles = GATHER_SOURCE / source;
