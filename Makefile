@@ -50,6 +50,7 @@ lint: build/build.ninja ## check layout and run clang-tidy
 
 install: build ## install under PREFIX (/usr/local)
 	cmake --install build --prefix $(PREFIX)
+	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then ldconfig; fi
 
 clean: ## remove what was built
 	rm -rf build build-*

@@ -25,8 +25,6 @@ CHOKE_POINTS = {
 # What may change between calls: the error text, the test hook's counters, the number in a temporary's
 # name, the lock around libhdf5 (which is not made for threads).
 MAY_HOLD_STATE = {"status.c", "memory.c", "file.c", "hdf5.c"}
-# Files that call a library of others: they handle its memory in its way.
-OTHERS_MEMORY = {"hdf5.c", "image.c"}
 
 
 def nm(tool, *arguments):
@@ -51,8 +49,6 @@ def check_objects(tool, objects):
         for fields in nm(tool, "-u", path):
             name = plain(fields[-1])
             if owner.get(name, source) == source:
-                continue
-            if owner[name] == "memory.c" and source in OTHERS_MEMORY:
                 continue
             only = f"only {owner[name]} may" if owner[name] else "nothing in the library may"
             yield f"{source} calls {name}: {only}"
