@@ -23,7 +23,7 @@ endforeach()
 add_executable(bench EXCLUDE_FROM_ALL tests/bench.c) # make bench
 target_link_libraries(bench PRIVATE fovea_objects)
 
-if(FOVEA_FUZZ) # clang with -DCMAKE_C_FLAGS=-fsanitize=fuzzer-no-link,address,undefined; run it on a folder of files
+if(FOVEA_FUZZ) # run it on a folder of files
   add_executable(fuzz_formats tests/fuzz_formats.c)
   target_link_libraries(fuzz_formats PRIVATE fovea_objects)
   target_link_options(fuzz_formats PRIVATE -fsanitize=fuzzer)
