@@ -382,7 +382,7 @@ static void test_looking(void **state)
     assert_int_equal(fv_model_weight(m, NULL, "kernel", &view), FV_E_ARG);
     assert_int_equal(fv_model_weight(m, "inner", NULL, &view), FV_E_ARG);
     assert_int_equal(fv_model_weight(m, "inner", "kernel", NULL), FV_E_ARG);
-    assert_int_equal(fvi_model_head(m), FV_SOFTMAX);
+    assert_int_equal(fv_model_head(m), FV_SOFTMAX);
     fv_model_free(m);
 }
 
@@ -457,7 +457,7 @@ static void test_tiny(void **state)
         nets_same(x, y, 6);
         assert_ok(fv_model_forward(m, &out, x, 1, true));
         assert_ok(fv_model_backward(m, x));
-        assert_int_equal(fvi_model_head(m), FV_LINEAR);
+        assert_int_equal(fv_model_head(m), FV_LINEAR);
         fv_model_free(m);
     }
 }

@@ -224,7 +224,9 @@ static void test_all_ops_have_a_row(void **state)
     }
     assert_null(fvi_op_find("conv2d"));
     assert_null(fvi_op_find(NULL));
-    assert_string_equal(fvi_op_nearest("MaxPool2D"), "MaxPooling2D");
+    assert_ptr_equal(fvi_op_find("MaxPool2D"), fvi_op_find("MaxPooling2D"));
+    assert_ptr_equal(fvi_op_find("AvgPool2D"), fvi_op_find("AveragePooling2D"));
+    assert_string_equal(fvi_op_nearest("MaxPol2D"), "MaxPooling2D");
     assert_string_equal(fvi_op_nearest("conv2d"), "Conv2D");
     assert_null(fvi_op_nearest("LSTM"));
 }

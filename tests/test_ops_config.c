@@ -52,7 +52,7 @@ static const refusal refusals[] = {
     {"Conv2D", "{" CONV "\"padding\":[]}", FV_E_FORMAT, "padding []"},
     {"Conv2D", "{" CONV "\"padding\":\"causal\"}", FV_E_FORMAT, "padding \"causal\""},
     {"Conv2D", "{" CONV "\"padding\":\"smae\"}", FV_E_FORMAT, "did you mean \"same\"?"},
-    {"Conv2D", "{" CONV "\"padding\":\"SAME\"}", FV_E_FORMAT, "padding \"SAME\""},
+    {"Conv2D", "{" CONV "\"padding\":\"Same\"}", FV_E_FORMAT, "padding \"Same\""},
     {"ZeroPadding2D", "{\"padding\":-1}", FV_E_FORMAT, "padding -1"},
     {"ZeroPadding2D", "{\"padding\":[1,2,3]}", FV_E_FORMAT, "padding [1, 2, 3]"},
     {"ZeroPadding2D", "{\"padding\":[[1,2],[3]]}", FV_E_FORMAT, "padding [[1, 2], [3]]"},

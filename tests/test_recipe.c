@@ -21,6 +21,11 @@ static const good_row good_rows[] = {
     {"Sequential(layers=[Input(shape=(4,)), Dense(2)], name=\"seq\")", "seq", 10},
     {"Sequential([Input(shape=4), Dense(2)], 'seq')", "seq", 10},
     {"s = Sequential([Input(shape=(4,)), Dense(2),],)", "s", 10},
+    {"i = tf.keras.Input(shape=(64, 64, 3))\nx = tfl.Conv2D(8, (4, 4), padding='SAME')(i)\n"
+     "x = tfl.MaxPool2D(pool_size=(8, 8), strides=8, padding='SAME')(tfl.ReLU()(x))\n"
+     "x = tfl.Convolution2D(16, 2, padding='same')(x)\nx = tfl.AvgPool2D((4, 4), 4)(x)\n"
+     "m = tf.keras.Model(inputs=i, outputs=tfl.Dense(units=6)(tfl.Flatten()(x)))",
+     "m", 1310},
     {"tf.keras.Sequential([tfl.Input(shape=(4,)), tf.keras.layers.Dense(2)])", "sequential", 10},
     {"keras.models.Sequential([keras.Input(shape=(4,)), layers.Dense(2)])", "sequential", 10},
     {HEAD "m = Model(inputs=i, outputs=" DENSE ")", "m", 386},

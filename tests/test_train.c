@@ -180,6 +180,12 @@ static void test_loss_choice_is_checked(void **state)
     assert_int_equal(kind->loss, FV_CATEGORICAL_CROSSENTROPY);
     assert_int_equal(fvi_loss_choose(&kind, &t, five, sparse, FV_LOSS_AUTO), FV_OK);
     assert_int_equal(kind->loss, FV_SPARSE_CATEGORICAL_CROSSENTROPY);
+    fv_model *linear = identity_model(CLASSES, FV_LINEAR);
+    assert_int_equal(fvi_loss_choose(&kind, &t, linear, sparse, FV_LOSS_AUTO), FV_OK);
+    assert_true(t.logits);
+    assert_int_equal(fvi_loss_choose(&kind, &t, linear, sparse, kind->loss), FV_OK);
+    assert_false(t.logits);
+    fv_model_free(linear);
     assert_int_equal(fvi_loss_choose(&kind, &t, five, hot, FV_SPARSE_CATEGORICAL_CROSSENTROPY),
                      FV_E_ARG);
     assert_int_equal(fvi_loss_choose(&kind, &t, five, sparse, FV_BINARY_CROSSENTROPY), FV_E_SHAPE);

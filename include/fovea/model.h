@@ -122,6 +122,8 @@ FV_API fv_status fv_model_activation(fv_model *model, const char *layer, fv_tens
 FV_API const char *fv_model_name(const fv_model *model);
 FV_API fv_status fv_model_input_shape(const fv_model *model, fv_shape *shape);  /* of one image */
 FV_API fv_status fv_model_output_shape(const fv_model *model, fv_shape *shape); /* of one image */
+/** The activation that the last layer ends in, if it is sigmoid or softmax; else FV_LINEAR. A loss takes it over: see train.h. */
+FV_API fv_activation_kind fv_model_head(const fv_model *model);
 FV_API size_t fv_model_parameters(const fv_model *model,
                                   size_t *trainable); /* trainable may be NULL; 0 before build */
 FV_API int fv_model_batch(const fv_model *model);     /* largest batch; 0 before build */

@@ -10,8 +10,9 @@
 extern "C" {
 #endif
 
-/** Losses are means over the batch. From logits when the model's last activation is sigmoid or softmax, else from probabilities
-    clipped to [1e-7, 1 - 1e-7], as Keras does. */
+/** Losses are means over the batch. From logits when the model's last activation is the loss's own (sigmoid, softmax), which then is
+    left out; else from probabilities clipped to [1e-7, 1 - 1e-7], as Keras does. FV_LOSS_AUTO takes the outputs of a model that ends in
+    neither for logits. */
 typedef enum fv_loss {
     FV_LOSS_AUTO =
         0, /* one sigmoid output: binary; else categorical, sparse if labels are numbers */

@@ -126,6 +126,19 @@ static void predict_print(const fv_model *model, const char *path, const predict
     printf(json ? "]}\n" : "\n");
 }
 
+/* A model that ends without softmax or sigmoid was trained on logits: make them probabilities. */
+static void predict_probabilities(const fv_model *model, float *y, int n)
+{
+    double most = (double)y[0], sum = 0;
+    if (fv_model_head(model) != FV_LINEAR) return;
+    for (int i = 1; i < n; i++)
+        most = (double)y[i] > most ? (double)y[i] : most;
+    for (int i = 0; i < n; i++)
+        sum += exp((double)y[i] - most);
+    for (int i = 0; i < n; i++)
+        y[i] = (float)(n > 1 ? exp((double)y[i] - most) / sum : 1 / (1 + exp(-(double)y[i])));
+}
+
 /* One picture: read, resized, through the model, its K most probable classes. outputs: the model's; one is a question of yes or no. */
 static int predict_one(fv_model *model, const fv_shape *in, int outputs, const char *path, float *y,
                        predict_guess *guess, const cli_settings *s)
@@ -137,6 +150,7 @@ static int predict_one(fv_model *model, const fv_shape *in, int outputs, const c
     fv_picture_free(&picture);
     fv_picture_free(&resized);
     if (status != FV_OK) return cli_fail_status(status, fv_error());
+    predict_probabilities(model, y, outputs);
     int n = outputs == 1 ? 2 : outputs;
     for (int i = 0; i < n; i++)
         guess[i] = (predict_guess){i, outputs > 1 ? (double)y[i]

@@ -72,8 +72,6 @@ const float *fvi_context_forward(fv_context *context, const float *x, int n, boo
 float *fvi_context_output_gradient(
     fv_context *context); /* [n, outputs], to be written before backward */
 void fvi_context_backward(fv_context *context, const float *x);
-/* The activation that a loss may take over from the output layer (op->head), or FV_LINEAR. */
-fv_activation_kind fvi_model_head(const fv_model *model);
 /* The first value that is not finite among activations, gradients, weights: "layer conv2d, gradient of kernel"; false: all finite. */
 bool fvi_context_find_nonfinite(const fv_context *context, fvi_text *where);
 /* model_name.c */

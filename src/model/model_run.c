@@ -12,6 +12,11 @@ typedef struct run_call {
     float *w[FVI_MAX_WEIGHTS], *dw[FVI_MAX_WEIGHTS];
 } run_call;
 
+static fv_activation_kind run_head(const fvi_node *node)
+{
+    return node->op->head ? node->op->head(node) : FV_LINEAR;
+}
+
 static void run_prepare(run_call *call, fv_context *context, int id)
 {
     const fv_model *model = context->model;
@@ -26,24 +31,25 @@ static void run_prepare(run_call *call, fv_context *context, int id)
         call->w[i] = model->weights + weight->offset;
         call->dw[i] = has_gradient ? context->weight_gradients + weight->offset : NULL;
     }
-    call->run = (fvi_run){.node = node,
-                          .k = model->kernels,
-                          .threads = context->threads,
-                          .n = context->n,
-                          .training = context->training,
-                          .logits = context->logits && id == model->output,
-                          .statistics = context->statistics,
-                          .seed = model->seed,
-                          .step = context->step,
-                          .node_id = id,
-                          .x = context->x,
-                          .y = context->y[id],
-                          .w = call->w,
-                          .dy = context->dy[id],
-                          .dx = context->dx,
-                          .dw = call->dw,
-                          .state = context->training ? context->state[id] : NULL,
-                          .scratch = context->scratch};
+    call->run =
+        (fvi_run){.node = node,
+                  .k = model->kernels,
+                  .threads = context->threads,
+                  .n = context->n,
+                  .training = context->training,
+                  .logits = context->logits && id == model->output && run_head(node) != FV_LINEAR,
+                  .statistics = context->statistics,
+                  .seed = model->seed,
+                  .step = context->step,
+                  .node_id = id,
+                  .x = context->x,
+                  .y = context->y[id],
+                  .w = call->w,
+                  .dy = context->dy[id],
+                  .dx = context->dx,
+                  .dw = call->dw,
+                  .state = context->training ? context->state[id] : NULL,
+                  .scratch = context->scratch};
 }
 
 /* The input's activation is the caller's x, not a copy; views of it show the same. */
@@ -108,10 +114,9 @@ void fvi_context_backward(fv_context *context, const float *x)
     }
 }
 
-fv_activation_kind fvi_model_head(const fv_model *model)
+fv_activation_kind fv_model_head(const fv_model *model)
 {
-    const fvi_node *node = &model->node[model->output];
-    return node->op->head ? node->op->head(node) : FV_LINEAR;
+    return model && model->is_built ? run_head(&model->node[model->output]) : FV_LINEAR;
 }
 
 /* ---- Trouble ---- */

@@ -145,6 +145,7 @@ static const fvi_field conv2d_fields[] = {
 
 const fvi_op fvi_op_conv2d = {
     .name = "Conv2D",
+    .alias = "Convolution2D",
     .config_size = sizeof(fv_conv2d_config),
     .fields = conv2d_fields,
     .n_fields = FVI_COUNT(conv2d_fields),

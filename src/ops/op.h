@@ -112,6 +112,8 @@ typedef struct fvi_run {
 
 struct fvi_op {
     const char *name; /* Keras class name, also the saved name */
+    const char *
+        alias; /* a second name that Keras has for it ("MaxPool2D"): read, never written; NULL: none */
     size_t config_size;
     const fvi_field *fields;
     size_t n_fields;

@@ -24,6 +24,9 @@ static const field_initializer field_initializers[] = {
 };
 
 static const fvi_word field_paddings[] = {{"valid", FV_VALID}, {"same", FV_SAME}, {NULL, 0}};
+/* Keras reads this word, and only this, in capitals too. */
+static const fvi_word field_paddings_in_capitals[] = {
+    {"VALID", FV_VALID}, {"SAME", FV_SAME}, {NULL, 0}};
 
 /* ---- members of a config; enums are int-sized ---- */
 
@@ -326,7 +329,8 @@ static bool field_read_padding(const fvi_field *f, void *config, const fvi_value
 {
     int *padding = field_ints(config, f->offset), pads[FIELD_SIZES] = {0};
     if (value->kind == FVI_VALUE_STRING) {
-        return field_read_word_of(field_paddings, value->string, padding);
+        return field_read_word_of(field_paddings, value->string, padding) ||
+               field_read_word_of(field_paddings_in_capitals, value->string, padding);
     }
     if (!field_read_sides(pads, value)) return false;
     *padding = FV_EXPLICIT;

@@ -36,7 +36,9 @@ const fvi_op *fvi_op_at(size_t i)
 const fvi_op *fvi_op_find(const char *name)
 {
     for (size_t i = 0; name && i < FVI_COUNT(list_ops); i++) {
-        if (strcmp(list_ops[i]->name, name) == 0) return list_ops[i];
+        const fvi_op *op = list_ops[i];
+        if (strcmp(op->name, name) == 0) return op;
+        if (op->alias && strcmp(op->alias, name) == 0) return op;
     }
     return NULL;
 }

@@ -154,6 +154,7 @@ static const fvi_field pool2d_global_fields[] = {
 
 const fvi_op fvi_op_max_pooling2d = {
     .name = "MaxPooling2D",
+    .alias = "MaxPool2D",
     .config_size = sizeof(fv_pool2d_config),
     .fields = pool2d_fields,
     .n_fields = FVI_COUNT(pool2d_fields),
@@ -166,6 +167,7 @@ const fvi_op fvi_op_max_pooling2d = {
 
 const fvi_op fvi_op_average_pooling2d = {
     .name = "AveragePooling2D",
+    .alias = "AvgPool2D",
     .config_size = sizeof(fv_pool2d_config),
     .fields = pool2d_fields,
     .n_fields = FVI_COUNT(pool2d_fields),
@@ -178,6 +180,7 @@ const fvi_op fvi_op_average_pooling2d = {
 
 const fvi_op fvi_op_global_average_pooling2d = {
     .name = "GlobalAveragePooling2D",
+    .alias = "GlobalAvgPool2D",
     .config_size = sizeof(fv_layer_config),
     .fields = pool2d_global_fields,
     .n_fields = FVI_COUNT(pool2d_global_fields),
@@ -190,6 +193,7 @@ const fvi_op fvi_op_global_average_pooling2d = {
 
 const fvi_op fvi_op_global_max_pooling2d = {
     .name = "GlobalMaxPooling2D",
+    .alias = "GlobalMaxPool2D",
     .config_size = sizeof(fv_layer_config),
     .fields = pool2d_global_fields,
     .n_fields = FVI_COUNT(pool2d_global_fields),

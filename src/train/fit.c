@@ -132,7 +132,7 @@ static fv_status fit_validate(fit_state *f, fv_epoch *row)
     row->val_loss = row->val_accuracy = NAN;
     if (!f->valid) return FV_OK;
     fv_evaluation e;
-    FVI_TRY(fv_evaluate(f->model, &e, f->valid, f->kind->loss));
+    FVI_TRY(fv_evaluate(f->model, &e, f->valid, f->config.loss));
     row->val_loss = e.loss;
     row->val_accuracy = e.accuracy;
     fv_evaluation_free(&e);

@@ -159,7 +159,8 @@ fv_status fvi_loss_choose(const fvi_loss_kind **kind, fvi_targets *t, const fv_m
                         "the model's output is %s; a loss needs one vector a picture, "
                         "add Flatten and Dense",
                         fvi_shape_text(a, &out));
-    fv_activation_kind head = fvi_model_head(model);
+    fv_activation_kind head = fv_model_head(model);
+    bool is_auto = loss == FV_LOSS_AUTO;
     if (loss == FV_LOSS_AUTO)
         loss = out.dim[0] == 1 || (head == FV_SIGMOID && dataset->target) ? FV_BINARY_CROSSENTROPY
                : dataset->target ? FV_CATEGORICAL_CROSSENTROPY
@@ -170,6 +171,8 @@ fv_status fvi_loss_choose(const fvi_loss_kind **kind, fvi_targets *t, const fv_m
     if (!*kind) return fvi_fail(FV_E_ARG, "loss %d: no such loss", (int)loss);
     FVI_TRY(loss_check_choice(*kind, dataset, out.dim[0]));
     FVI_TRY(loss_check_labels(dataset, *kind, out.dim[0]));
-    *t = (fvi_targets){.C = out.dim[0], .logits = head == (*kind)->head};
+    /* A network that ends without sigmoid or softmax gives logits, unless its caller says otherwise by naming a loss. */
+    *t = (fvi_targets){.C = out.dim[0],
+                       .logits = head == (*kind)->head || (is_auto && head == FV_LINEAR)};
     return FV_OK;
 }

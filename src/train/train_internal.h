@@ -13,7 +13,7 @@ typedef struct fvi_targets {
     const int32_t *label; /* [n] */
     const float *target;  /* [n, C] */
     int C;                /* outputs */
-    bool logits;          /* y is what comes before the last activation */
+    bool logits;          /* y is what comes before sigmoid or softmax */
 } fvi_targets;
 
 typedef struct fvi_loss_kind {
