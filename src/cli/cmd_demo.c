@@ -15,6 +15,14 @@
 #define DEMO_BATCH 64
 #define DEMO_PICTURES 6
 
+static int demo_guess(const float *row, int classes)
+{
+    int best = 0;
+    for (int j = 1; j < classes; j++)
+        if (row[j] > row[best]) best = j;
+    return best;
+}
+
 static void demo_caption(char *out, size_t size, const fv_model *m, int truth, int guess,
                          double probability)
 {
@@ -28,11 +36,8 @@ static int demo_choose(int chosen[DEMO_PICTURES], const fv_dataset *d, const flo
     int n = 0, count = fv_dataset_count(d);
     for (int pass = 0; pass < 2; pass++) {
         for (int i = 0; i < count && n < (pass ? DEMO_PICTURES : DEMO_PICTURES / 2); i++) {
-            const float *row = y + (size_t)i * (size_t)classes;
-            int best = 0;
-            for (int j = 1; j < classes; j++)
-                if (row[j] > row[best]) best = j;
-            if ((best == fv_dataset_label(d, i)) == (pass == 1)) chosen[n++] = i;
+            int guess = demo_guess(y + (size_t)i * (size_t)classes, classes);
+            if ((guess == fv_dataset_label(d, i)) == (pass == 1)) chosen[n++] = i;
         }
     }
     return n;
@@ -51,10 +56,9 @@ static void demo_show_rows(const cli_training *t, const int *chosen, int n, cons
         const char *captions[3];
         int in_row = n - first < 3 ? n - first : 3;
         for (int i = 0; i < in_row; i++) {
-            int at = chosen[first + i], best = 0;
+            int at = chosen[first + i];
             const float *row = y + (size_t)at * (size_t)classes;
-            for (int j = 1; j < classes; j++)
-                if (row[j] > row[best]) best = j;
+            int best = demo_guess(row, classes);
             pixels[i] = (const uint8_t *)x.data + (size_t)at * size;
             demo_caption(text[i], sizeof text[i], t->model, fv_dataset_label(t->valid, at), best,
                          (double)row[best]);
@@ -66,8 +70,8 @@ static void demo_show_rows(const cli_training *t, const int *chosen, int n, cons
 
 static fv_status demo_show(const cli_training *t)
 {
-    int chosen[DEMO_PICTURES], count = fv_dataset_count(t->valid),
-                               classes = fv_model_classes(t->model);
+    int chosen[DEMO_PICTURES];
+    int count = fv_dataset_count(t->valid), classes = fv_model_classes(t->model);
     fv_shape shape = fv_dataset_shape(t->valid);
     size_t size = (size_t)shape.dim[0] * (size_t)shape.dim[1] * (size_t)shape.dim[2];
     float *x = malloc((size_t)count * size * sizeof *x),
