@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -14,41 +13,54 @@
 #define DEMO_EPOCHS 6
 #define DEMO_BATCH 64
 #define DEMO_PICTURES 6
+#define DEMO_CLASSES 10
 
-static int demo_guess(const float *row, int classes)
-{
-    int best = 0;
-    for (int j = 1; j < classes; j++)
-        if (row[j] > row[best]) best = j;
-    return best;
-}
+/* One picture of the test set, and what the network says of it. */
+typedef struct demo_picture {
+    const uint8_t *pixels;
+    int truth, guess;
+    double probability;
+} demo_picture;
 
-static void demo_caption(char *out, size_t size, const fv_model *m, int truth, int guess,
-                         double probability)
-{
-    snprintf(out, size, "is %s, guess %s (%.0f %%)%s", fv_model_class(m, truth),
-             fv_model_class(m, guess), 100 * probability, truth == guess ? "" : " wrong");
-}
-
-/* Mistakes first, if there are any: the first three, then pictures that it knows. */
-static int demo_choose(int chosen[DEMO_PICTURES], const fv_dataset *d, const float *y, int classes)
-{
-    int n = 0, count = fv_dataset_count(d);
-    for (int pass = 0; pass < 2; pass++) {
-        for (int i = 0; i < count && n < (pass ? DEMO_PICTURES : DEMO_PICTURES / 2); i++) {
-            int guess = demo_guess(y + (size_t)i * (size_t)classes, classes);
-            if ((guess == fv_dataset_label(d, i)) == (pass == 1)) chosen[n++] = i;
-        }
-    }
-    return n;
-}
-
-static void demo_show_rows(const cli_training *t, const int *chosen, int n, const float *y,
-                           int classes)
+static fv_status demo_look(demo_picture *picture, const cli_training *t, int i)
 {
     fv_tensor x = fv_dataset_x(t->valid);
     fv_shape shape = fv_dataset_shape(t->valid);
     size_t size = (size_t)shape.dim[0] * (size_t)shape.dim[1] * (size_t)shape.dim[2];
+    float y[DEMO_CLASSES];
+    *picture = (demo_picture){.pixels = (const uint8_t *)x.data + (size_t)i * size,
+                              .truth = fv_dataset_label(t->valid, i)};
+    fv_status status = fv_model_predict_pixels(t->model, y, picture->pixels, 1);
+    if (status != FV_OK) return status;
+    for (int j = 1; j < DEMO_CLASSES; j++)
+        if (y[j] > y[picture->guess]) picture->guess = j;
+    picture->probability = (double)y[picture->guess];
+    return FV_OK;
+}
+
+/* Mistakes first, if there are any: the first three, then pictures that it knows. */
+static fv_status demo_choose(demo_picture chosen[DEMO_PICTURES], int *n, const cli_training *t)
+{
+    int count = fv_dataset_count(t->valid);
+    *n = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        int most = pass ? DEMO_PICTURES : DEMO_PICTURES / 2;
+        for (int i = 0; i < count && *n < most; i++) {
+            fv_status status = demo_look(&chosen[*n], t, i);
+            if (status != FV_OK) return status;
+            *n += (chosen[*n].guess == chosen[*n].truth) == (pass == 1);
+        }
+    }
+    return FV_OK;
+}
+
+static fv_status demo_show(const cli_training *t)
+{
+    demo_picture chosen[DEMO_PICTURES];
+    fv_shape shape = fv_dataset_shape(t->valid);
+    int n;
+    fv_status status = demo_choose(chosen, &n, t);
+    if (status != FV_OK) return status;
     /* Three side by side: 28 columns each fit in 90. */
     for (int first = 0; first < n; first += 3) {
         const uint8_t *pixels[3];
@@ -56,36 +68,16 @@ static void demo_show_rows(const cli_training *t, const int *chosen, int n, cons
         const char *captions[3];
         int in_row = n - first < 3 ? n - first : 3;
         for (int i = 0; i < in_row; i++) {
-            int at = chosen[first + i];
-            const float *row = y + (size_t)at * (size_t)classes;
-            int best = demo_guess(row, classes);
-            pixels[i] = (const uint8_t *)x.data + (size_t)at * size;
-            demo_caption(text[i], sizeof text[i], t->model, fv_dataset_label(t->valid, at), best,
-                         (double)row[best]);
+            const demo_picture *p = &chosen[first + i];
+            snprintf(text[i], sizeof text[i], "is %s, guess %s (%.0f %%)%s",
+                     fv_model_class(t->model, p->truth), fv_model_class(t->model, p->guess),
+                     100 * p->probability, p->truth == p->guess ? "" : " wrong");
+            pixels[i] = p->pixels;
             captions[i] = text[i];
         }
         cli_pictures(pixels, in_row, shape.dim[0], shape.dim[1], shape.dim[2], captions);
     }
-}
-
-static fv_status demo_show(const cli_training *t)
-{
-    int chosen[DEMO_PICTURES];
-    int count = fv_dataset_count(t->valid), classes = fv_model_classes(t->model);
-    fv_shape shape = fv_dataset_shape(t->valid);
-    size_t size = (size_t)shape.dim[0] * (size_t)shape.dim[1] * (size_t)shape.dim[2];
-    float *x = malloc((size_t)count * size * sizeof *x),
-          *y = malloc((size_t)(count * classes) * sizeof *y);
-    float scale, offset;
-    fv_model_scaling(t->model, &scale, &offset);
-    fv_status status = x && y ? FV_OK : FV_E_MEMORY;
-    if (status == FV_OK) status = fv_dataset_batch(t->valid, x, NULL, 0, count, scale, offset);
-    if (status == FV_OK) status = fv_model_predict(t->model, y, x, count);
-    if (status == FV_OK)
-        demo_show_rows(t, chosen, demo_choose(chosen, t->valid, y, classes), y, classes);
-    free(x);
-    free(y);
-    return status;
+    return FV_OK;
 }
 
 static fv_status demo_open(cli_training *t, const cli_settings *s)
