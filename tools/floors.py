@@ -44,6 +44,9 @@ NOISE = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*
 def files_of(root):
     """Every file below root, as paths relative to it with '/', build folders left out."""
     for folder, folders, names in os.walk(root):
+        if "CMakeCache.txt" in names:  # a build folder by another name
+            folders.clear()
+            continue
         folders[:] = sorted(f for f in folders if not SKIP_FOLDERS.match(f))
         for name in sorted(names):
             path = os.path.relpath(os.path.join(folder, name), root).replace(os.sep, "/")
