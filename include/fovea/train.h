@@ -82,7 +82,8 @@ typedef struct fv_fit_config {
  * At the end of each epoch, before validation, the statistics that batch normalisation uses to predict are averaged anew, with the
  * weights as they are, over up to 1,024 training pictures (Wu, Johnson 2021): moving averages lag behind weights that move.
  *
- *   history  out, may be NULL: a row an epoch is appended, so training may go on in a further call
+ *   history  out, may be NULL: a row an epoch is appended, so training may go on in a further call (the
+ *            optimizer then starts anew)
  *   train    pictures of the model's input shape; valid: the same, or NULL
  *
  * Errors: ARG; STATE the model is not built, or built without training; SHAPE the pictures do not fit the model; FORMAT a label
