@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Speed of every kernel on every usable instruction set, one line each. Not a test: numbers of one run compare, those of two
-   days do not. Arguments: words that lines must contain; --threads N. */
+/* Speed of every kernel on every usable instruction set, one line each. Not a test: numbers of one
+   run compare, those of two days do not. Arguments: words that lines must contain; --threads N. */
 #include "kernels/tile.h"
 
 #include <math.h>
@@ -149,7 +149,8 @@ static void bench_conv(const fvi_kernels *k, size_t at)
         fvi_free(all[i]);
 }
 
-/* The tallest tile on operands that never leave the first-level cache: what the others are measured against. */
+/* The tallest tile on operands that never leave the first-level cache: what the others are measured
+   against. */
 static void tile_peak(bench_job *j)
 {
     const fvi_tile_table *t = j->k->tiles;

@@ -65,7 +65,8 @@ static inline void folder_end(void)
         assert_int_equal(fvi_alloc_live(), check_live);                                            \
     } while (0)
 
-/* Runs OPEN, a call that makes `d`, with each of its allocations failing in turn; ends with a data set in d. */
+/* Runs OPEN, a call that makes `d`, with each of its allocations failing in turn; ends with a data
+   set in d. */
 #define CHECK_OOM(OPEN)                                                                            \
     do {                                                                                           \
         long check_live = fvi_alloc_live();                                                        \

@@ -61,7 +61,8 @@ static inline unsigned char *check_golden(const char *name, size_t *size)
     return bytes;
 }
 
-/* A copy of exactly size bytes in its own block, so that a read past the end is found by a sanitizer. */
+/* A copy of exactly size bytes in its own block, so that a read past the end is found by a
+   sanitizer. */
 static inline unsigned char *check_exact(const void *bytes, size_t size)
 {
     unsigned char *copy = malloc(size > 0 ? size : 1);

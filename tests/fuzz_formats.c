@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Every reader of src/formats that takes bytes, on any bytes. With clang's libFuzzer it is a program of its own (cmake
-   -DFOVEA_FUZZ=ON); test_formats_fuzz.c includes it and feeds it without. */
+/* Every reader of src/formats that takes bytes, on any bytes. With clang's libFuzzer it is a
+   program of its own (cmake -DFOVEA_FUZZ=ON); test_formats_fuzz.c includes it and feeds it
+   without. */
 #include "formats/formats.h"
 
 #include <stdlib.h>

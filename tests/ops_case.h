@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One layer without a model: a node made by hand, its arrays in float and in double, one call of the op. */
+/* One layer without a model: a node made by hand, its arrays in float and in double, one call of
+   the op. */
 #ifndef OPS_CASE_H
 #define OPS_CASE_H
 
@@ -169,7 +170,8 @@ static inline void array_spoil(case_array *a)
 
 /* ---- a case ---- */
 
-/* Config, input shapes and n are set; complete, infer. Nothing but the node needs to be freed after a failure. */
+/* Config, input shapes and n are set; complete, infer. Nothing but the node needs to be freed after
+   a failure. */
 static inline fv_status case_infer(op_case *t, const char *op, int n_inputs)
 {
     t->node.op = fvi_op_find(op);

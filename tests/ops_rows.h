@@ -89,7 +89,8 @@ static inline void draw_norm(op_case *t, case_draw *d, bool is_big)
     if (draw_bool(d)) c->epsilon = (float)draw_int(d, 1, 10) / 1000.0f;
 }
 
-/* gamma, beta, moving mean, moving variance of the textbook; arrays of 1 and 0 where the layer has none. */
+/* gamma, beta, moving mean, moving variance of the textbook; arrays of 1 and 0 where the layer has
+   none. */
 typedef struct norm_arrays {
     double *gamma, *beta, *mean, *variance;
     int place[4]; /* among the weights, or -1 */
@@ -136,7 +137,8 @@ static inline norm_arrays norm_begin(op_case *t)
     return a;
 }
 
-/* With one or two rows y and dx are differences of far larger numbers: at most gamma / sqrt(epsilon) times x or dy. */
+/* With one or two rows y and dx are differences of far larger numbers: at most gamma /
+   sqrt(epsilon) times x or dy. */
 static inline void norm_floor(op_case *t, const norm_arrays *a)
 {
     double gamma = 0.0, value = 0.0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Twins of the layers that convolve, multiply or pool: how to draw a config, and the answer in double. */
+/* Twins of the layers that convolve, multiply or pool: how to draw a config, and the answer in
+   double. */
 #ifndef OPS_ROWS_CONV_H
 #define OPS_ROWS_CONV_H
 
@@ -14,7 +15,8 @@
 typedef struct op_row {
     const char *op;
     void (*draw)(op_case *t, case_draw *d, bool is_big); /* config, shapes, n */
-    /* From x[].exact, w[].exact: y.exact, and what a training run leaves in state weights (in dw[].exact). */
+    /* From x[].exact, w[].exact: y.exact, and what a training run leaves in state weights (in
+       dw[].exact). */
     void (*forward)(op_case *t);
     /* From dy.exact too: dx[].exact, dw[].exact of trainable weights. */
     void (*backward)(op_case *t);
@@ -107,7 +109,8 @@ static inline double *judge_dz(const op_case *t, fv_activation_kind kind)
     return dz;
 }
 
-/* Where a float sum and a double one may fall on different sides of ReLU's kink, no gradient comes in. */
+/* Where a float sum and a double one may fall on different sides of ReLU's kink, no gradient comes
+   in. */
 static inline void judge_avoid_kink(op_case *t, const double *z)
 {
     double largest = 0.0;

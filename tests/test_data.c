@@ -56,7 +56,8 @@ static void arrays_taken(void **state)
     assert_int_equal(fvi_alloc_live(), live);
 }
 
-/* Labels of every integer type, as [N], [N,1] and [1,N]; classes counted, and named by their numbers. */
+/* Labels of every integer type, as [N], [N,1] and [1,N]; classes counted, and named by their
+   numbers. */
 static void arrays_label_types(void **state)
 {
     (void)state;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Data sets in IDX files and folders: what opens, what is refused and how, the real MNIST where there is one. */
+/* Data sets in IDX files and folders: what opens, what is refused and how, the real MNIST where
+   there is one. */
 #include "data_check.h"
 
 #include <math.h>

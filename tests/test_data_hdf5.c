@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Data sets in HDF5: the course's layout and others, what is refused and how, the real sets where there are any. */
+/* Data sets in HDF5: the course's layout and others, what is refused and how, the real sets where
+   there are any. */
 #include "data_check.h"
 
 #ifndef FVI_WITH_HDF5

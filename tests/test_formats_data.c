@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Real files, in the folder that FOVEA_DATA names: signs/, happy/, mnist/, sign-language-digits/. */
+/* Real files, in the folder that FOVEA_DATA names: signs/, happy/, mnist/,
+   sign-language-digits/. */
 #include "formats_check.h"
 
 #include <dirent.h>

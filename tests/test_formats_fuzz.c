@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A small good file of each format: no part of it is taken for the whole, and no damage does harm. */
+/* A small good file of each format: no part of it is taken for the whole, and no damage does
+   harm. */
 #include "formats_check.h"
 
 #include "fuzz_formats.c"
@@ -162,7 +163,8 @@ static int draw(uint64_t seed, uint32_t *at, int below)
     return fvi_rng_int(seed, FVI_RNG_TEST, 9, (*at)++, below);
 }
 
-/* One to six changes: a byte, a bit, a run copied from elsewhere, a piece taken out, an end cut off. */
+/* One to six changes: a byte, a bit, a run copied from elsewhere, a piece taken out, an end cut
+   off. */
 static size_t mutate(unsigned char *bytes, size_t size, uint64_t seed)
 {
     uint32_t at = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* HDF5: every type and layout that is read, and everything that is refused. Files come from tools/golden_files.py. What is
-   damaged is read in a child process: libhdf5 may crash on it, and only there. */
+/* HDF5: every type and layout that is read, and everything that is refused. Files come from
+   tools/golden_files.py. What is damaged is read in a child process: libhdf5 may crash on it, and
+   only there. */
 #include "formats_check.h"
 
 #include <errno.h>
@@ -309,7 +310,8 @@ static void hdf5_signature(void **state)
 
 /* ---- damaged files, in a child ---- */
 
-/* Everything there is to ask of a file. 0: answered, well or not; 3: an error without a sentence. */
+/* Everything there is to ask of a file. 0: answered, well or not; 3: an error without a
+   sentence. */
 static int ask_all(const char *path)
 {
     fvi_hdf5 *file;
@@ -329,7 +331,8 @@ static int ask_all(const char *path)
     return 0;
 }
 
-/* True when the child came back; false when libhdf5 crashed or ran on. Our own mistakes fail the test. */
+/* True when the child came back; false when libhdf5 crashed or ran on. Our own mistakes fail the
+   test. */
 static bool survives(const char *path, const char *what)
 {
     fflush(NULL);

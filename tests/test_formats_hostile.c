@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* safetensors, IDX and gzip that are not what they claim: each is refused with the right code, sentence and without a leak. */
+/* safetensors, IDX and gzip that are not what they claim: each is refused with the right code,
+   sentence and without a leak. */
 #include "formats_check.h"
 
 #ifdef FVI_WITH_ZLIB

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* PNG and JPEG: right pixels of every kind, and everything that is refused. PNG rows come from tools/golden_files.py, JPEG
-   files are made here. */
+/* PNG and JPEG: right pixels of every kind, and everything that is refused. PNG rows come from
+   tools/golden_files.py, JPEG files are made here. */
 #include "formats_check.h"
 
 #if defined(FVI_WITH_IMAGE) && defined(FVI_WITH_ZLIB)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernel table but for its tiles (test_kernels_conv.c): every entry of every usable instruction set against double. */
+/* The kernel table but for its tiles: every entry of every instruction set against double. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -410,7 +410,7 @@ static fvi_pool random_pool(void)
     return p;
 }
 
-/* Right answers of one channel of one window: the values in order, then what each pass makes of them. */
+/* Right answers for one channel of one window: the values in order, then each pass. */
 static void check_window(const fvi_kernels *k, const fvi_pool *p, size_t out, const float *x,
                          const float *max, const float *average, const float *dy, double *dmax,
                          double *daverage)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Convolution on every usable instruction set against sums in double: random geometries, batches, threads. */
+/* Convolution on every usable instruction set against sums in double: random geometries, batches,
+   threads. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -168,7 +169,8 @@ static void result_free(conv_result *r)
     free(r->db);
 }
 
-/* |value - right| <= 2 * terms * u * sum of |products|: Higham, Accuracy and Stability, section 3.1, doubled. */
+/* |value - right| <= 2 * terms * u * sum of |products|: Higham, Accuracy and Stability, section
+   3.1, doubled. */
 static void result_near(const conv_case *t, const char *isa, const char *what, const float *value,
                         const double *right, const double *bound, size_t n, double terms)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* All but the tiles gives the same bits on every instruction set: nothing there is fused or reordered. */
+/* All but the tiles gives the same bits on every instruction set: nothing there is fused or
+   reordered. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* docs/sequential_and_functional.md: its C is in the examples, its recipes are the models it says. */
+/* docs/sequential_and_functional.md: its C is in the examples, its recipes are the models it
+   says. */
 #include "model_nets.h"
 
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Models: what they compute. Gradients, batches, threads, contexts, what a run leaves to look at. */
+/* Models: what they compute. Gradients, batches, threads, contexts, what a run leaves to look
+   at. */
 #include "model_nets.h"
 
 #include <math.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Every layer against its textbook twin: random configs on every instruction set, all gradients, threads bit for bit. */
+/* Every layer against its textbook twin: random configs on every instruction set, all gradients,
+   threads bit for bit. */
 #include "ops_rows.h"
 
 #define CONFIGS 208
@@ -18,7 +19,8 @@ static double largest_of(const double *v, size_t count)
     return largest;
 }
 
-/* now = exact, on top of before if it was added to; floor: a value the tolerance is taken from at least. */
+/* now = exact, on top of before if it was added to; floor: a value the tolerance is taken from at
+   least. */
 static void compare(const op_case *t, const char *what, int i, const case_array *a,
                     const double *exact, bool is_added, double floor_value)
 {
@@ -93,7 +95,8 @@ static void compare_threads(op_case *t, int most)
     free(alone);
 }
 
-/* Prediction: the last image alone gives the bits it gave in the batch. Leaves the case with that one image. */
+/* Prediction: the last image alone gives the bits it gave in the batch. Leaves the case with that
+   one image. */
 static void compare_alone(op_case *t)
 {
     size_t floats = fvi_image_floats(&t->node.y_shape), bytes = floats * sizeof(float);
@@ -123,7 +126,8 @@ static double probe_loss(const op_row *row, op_case *t)
     return sum;
 }
 
-/* d loss / d value by differences, where the two sides agree (no kink between them). Returns how many were compared: 0 or 1. */
+/* d loss / d value by differences, where the two sides agree (no kink between them). Returns how
+   many were compared: 0 or 1. */
 static int probe(const op_row *row, op_case *t, double *value, double gradient, double scale)
 {
     double kept = *value, step = 1e-5;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Layers in cases that have one right answer: Keras's numbers, dropout's promises, shared and missing gradients. */
+/* Layers in cases that have one right answer: Keras's numbers, dropout's promises, shared and
+   missing gradients. */
 #include "golden.h"
 #include "ops_case.h"
 
@@ -28,7 +29,8 @@ static void close_to(const float *got, const float *before, const json_t *object
     golden_free(&golden);
 }
 
-/* As images the average is of the unbiased variance (TensorFlow's fused kernel), as vectors of the biased one. */
+/* As images the average is of the unbiased variance (TensorFlow's fused kernel), as vectors of the
+   biased one. */
 static void check_norm(const json_t *golden, bool is_image)
 {
     op_case t = {.x_shape = {{3, {3, 4, 5}}}, .n = 2, .max_batch = 2, .training = true};
@@ -70,7 +72,8 @@ static void test_norm_is_keras(void **state)
     json_decref(root);
 }
 
-/* One row: variance 0, nothing to correct, y = beta, no gradient; and a channel that never changes. */
+/* One row: variance 0, nothing to correct, y = beta, no gradient; and a channel that never
+   changes. */
 static void test_norm_of_one_row(void **state)
 {
     (void)state;
@@ -155,7 +158,8 @@ static void test_dropout_share(void **state)
     }
 }
 
-/* Another seed, step or layer: another mask, that agrees with the first in half of the places. The same three: the same bits. */
+/* Another seed, step or layer: another mask, that agrees with the first in half of the places. The
+   same three: the same bits. */
 static void test_dropout_streams(void **state)
 {
     (void)state;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Training: losses against the textbook, optimizers against their formulas, fit against what it promises. */
+/* Training: losses against the textbook, optimizers against their formulas, fit against what it
+   promises. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -488,7 +489,8 @@ static void test_fit_refuses_what_does_not_fit(void **state)
     fv_dataset_free(flat);
 }
 
-/* One step on 15 pictures; then the statistics are those of the pictures under the new weights, unless Keras's are wanted. */
+/* One step on 15 pictures; then the statistics are those of the pictures under the new weights,
+   unless Keras's are wanted. */
 static void test_statistics_fit_the_weights(void **state)
 {
     (void)state;

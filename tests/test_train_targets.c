@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Training on targets: one-hot rows are the class numbers by another name; several questions of yes or no at once. */
+/* Training on targets: one-hot rows are the class numbers by another name; several questions of yes
+   or no at once. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -84,7 +85,8 @@ static void test_one_hot_is_sparse(void **state)
     }
 }
 
-/* Three questions at once: is coordinate j above 0? Accuracy is the share of right answers, as Keras's binary_accuracy. */
+/* Three questions at once: is coordinate j above 0? Accuracy is the share of right answers, as
+   Keras's binary_accuracy. */
 static void test_several_questions(void **state)
 {
     (void)state;

@@ -21,7 +21,8 @@ extern "C" {
 #define FV_VERSION_MINOR 1
 #define FV_VERSION_PATCH 0
 
-/** What a function that can fail returns. A caller branches on these; the detail is in fv_error(). */
+/** What a function that can fail returns. A caller branches on these; the detail is in
+    fv_error(). */
 typedef enum fv_status {
     FV_OK = 0,
     FV_E_ARG,         /* an argument is NULL or out of range */
@@ -59,7 +60,8 @@ typedef enum fv_dtype {
     FV_BOOL
 } fv_dtype;
 
-/** A view: shape, element type, pointer. It owns nothing; data is in C order, images are [N,H,W,C]. */
+/** A view: shape, element type, pointer. It owns nothing; data is in C order, images are
+    [N,H,W,C]. */
 typedef struct fv_tensor {
     fv_shape shape;
     fv_dtype dtype;
@@ -86,7 +88,8 @@ FV_API size_t fv_dtype_size(fv_dtype dtype);
 /** The name numpy gives it: "float32", "uint8". Static text. */
 FV_API const char *fv_dtype_name(fv_dtype dtype);
 
-/** Release a text or array that a Fovea function returned as owned by the caller. NULL is allowed. */
+/** Release a text or array that a Fovea function returned as owned by the caller. NULL is
+    allowed. */
 FV_API void fv_free(void *memory);
 
 #ifdef __cplusplus

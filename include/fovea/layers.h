@@ -12,8 +12,8 @@ extern "C" {
 typedef struct fv_model fv_model;
 
 /**
- * In place of an input's id: the layer added last. A model whose every layer stands on FV_LAST is what Keras calls Sequential; ids
- * kept in variables make it Functional. Both are the same model.
+ * In place of an input's id: the layer added last. A model whose every layer stands on FV_LAST is
+ * what Keras calls Sequential; ids kept in variables make it Functional. Both are the same model.
  */
 #define FV_LAST (-100)
 
@@ -25,7 +25,8 @@ typedef enum fv_activation_kind {
     FV_SOFTMAX /* over the last axis */
 } fv_activation_kind;
 
-/** Padding of a sliding window. SAME is TensorFlow's: out = ceil(in / stride), an odd pixel goes after. */
+/** Padding of a sliding window. SAME is TensorFlow's: out = ceil(in / stride), an odd pixel goes
+    after. */
 typedef enum fv_padding {
     FV_VALID = 0,
     FV_SAME,
@@ -42,8 +43,9 @@ typedef enum fv_initializer {
     FV_ONES
 } fv_initializer;
 
-/* Every config begins with `name`: NULL gives Keras's automatic one ("conv2d", "conv2d_1", ...). Names are unique in a model. In
-   a config all zero is the default; a pair of which the second is 0 means "both the first". */
+/* Every config begins with `name`: NULL gives Keras's automatic one ("conv2d", "conv2d_1", ...).
+   Names are unique in a model. In a config all zero is the default; a pair of which the second is 0
+   means "both the first". */
 
 typedef struct fv_layer_config {
     const char *name;
@@ -96,7 +98,8 @@ typedef struct fv_activation_config {
     fv_activation_kind activation;
 } fv_activation_config;
 
-/** max_value if x >= max_value; x if threshold <= x; negative_slope * (x - threshold) below. max_value 0: none. */
+/** max_value if x >= max_value; x if threshold <= x; negative_slope * (x - threshold) below.
+    max_value 0: none. */
 typedef struct fv_relu_config {
     const char *name;
     float max_value, negative_slope, threshold;
@@ -112,11 +115,12 @@ typedef struct fv_batch_normalization_config {
 
 typedef struct fv_dropout_config {
     const char *name;
-    float
-        rate; /* share of values set to zero in training, 0 .. 1; the rest is scaled by 1 / (1 - rate) */
+    /* share of values set to zero in training, 0 .. 1; the rest is scaled by 1 / (1 - rate) */
+    float rate;
 } fv_dropout_config;
 
-/** axis 0 means Keras's default -1, the channels; otherwise 1 .. rank, or negative, counting the batch as axis 0. */
+/** axis 0 means Keras's default -1, the channels; otherwise 1 .. rank, or negative, counting the
+    batch as axis 0. */
 typedef struct fv_concatenate_config {
     const char *name;
     int axis;
@@ -129,9 +133,11 @@ typedef struct fv_concatenate_config {
  *   config       the layer's config struct, copied; NULL for all defaults
  *   config_size  sizeof of that struct
  *
- * Returns the layer's id, >= 0, or minus a fv_status. Sticky: after a failure every further call returns the same and
- *         fv_model_build gives the first error, so a program may check there only.
- * Errors: ARG an unknown layer, a bad id, a value out of range, a name used twice. Shapes are checked in fv_model_build.
+ * Returns the layer's id, >= 0, or minus a fv_status. Sticky: after a failure every further call
+ *         returns the same and fv_model_build gives the first error, so a program may check there
+ *         only.
+ * Errors: ARG an unknown layer, a bad id, a value out of range, a name used twice. Shapes are
+ *         checked in fv_model_build.
  */
 FV_API int fv_add(fv_model *model, const char *layer, const int *inputs, int n_inputs,
                   const void *config, size_t config_size);

@@ -10,12 +10,12 @@
 extern "C" {
 #endif
 
-/** Losses are means over the batch. From logits when the model's last activation is the loss's own (sigmoid, softmax), which then is
-    left out; else from probabilities clipped to [1e-7, 1 - 1e-7], as Keras does. FV_LOSS_AUTO takes the outputs of a model that ends in
-    neither for logits. */
+/** Losses are means over the batch. From logits when the model's last activation is the loss's own
+    (sigmoid, softmax), which then is left out; else from probabilities clipped to [1e-7, 1 - 1e-7],
+    as Keras does. FV_LOSS_AUTO takes the outputs of a model that ends in neither for logits. */
 typedef enum fv_loss {
-    FV_LOSS_AUTO =
-        0, /* one sigmoid output: binary; else categorical, sparse if labels are numbers */
+    /* one sigmoid output: binary; else categorical, sparse if labels are numbers */
+    FV_LOSS_AUTO = 0,
     FV_BINARY_CROSSENTROPY,            /* -(t log y + (1-t) log(1-y)), mean over outputs */
     FV_CATEGORICAL_CROSSENTROPY,       /* -sum t log y; t one-hot (or any distribution) */
     FV_SPARSE_CATEGORICAL_CROSSENTROPY /* the same from class numbers */
@@ -35,7 +35,8 @@ typedef struct fv_optimizer_config {
     float beta_1, beta_2, epsilon; /* Adam; 0: 0.9, 0.999, 1e-7 */
 } fv_optimizer_config;
 
-/** One row of the history. Accuracies are shares, 0 .. 1; val_ ones are NaN without a validation set. */
+/** One row of the history. Accuracies are shares, 0 .. 1; val_ ones are NaN without a validation
+    set. */
 typedef struct fv_epoch {
     int epoch; /* from 1 */
     double loss, accuracy, val_loss, val_accuracy;
@@ -48,7 +49,8 @@ typedef struct fv_history {
     int count;
 } fv_history;
 
-/** What a callback is told after each batch, and once at the end of each epoch (then finished is set). */
+/** What a callback is told after each batch, and once at the end of each epoch (then finished is
+    set). */
 typedef struct fv_progress {
     int epoch, epochs, step, steps; /* from 1 */
     int images, images_in_epoch;    /* done of */
@@ -58,7 +60,8 @@ typedef struct fv_progress {
     const fv_epoch *finished;
 } fv_progress;
 
-/** Return false to stop after this batch: fv_fit then returns FV_E_CANCELLED, with a model that can be used and saved. */
+/** Return false to stop after this batch: fv_fit then returns FV_E_CANCELLED, with a model that can
+    be used and saved. */
 typedef bool (*fv_progress_fn)(const fv_progress *progress, void *user);
 
 /** All zero is the default. */
@@ -68,27 +71,30 @@ typedef struct fv_fit_config {
     fv_loss loss;
     fv_optimizer_config optimizer;
     bool without_shuffle;
-    bool
-        moving_statistics; /* leave batch normalisation's moving averages as the steps left them, as Keras does */
+    /* leave batch normalisation's moving averages as the steps left them, as Keras does */
+    bool moving_statistics;
     uint64_t seed; /* of the shuffles */
     fv_progress_fn progress;
     void *user;
 } fv_fit_config;
 
 /**
- * Train. Shuffles anew each epoch, a pure function of (seed, epoch); the last batch may be smaller. The same seed gives the same
- * weights to the bit, whatever the number of threads. Sets the model's class names from train when it has none.
+ * Train. Shuffles anew each epoch, a pure function of (seed, epoch); the last batch may be smaller.
+ * The same seed gives the same weights to the bit, whatever the number of threads. Sets the model's
+ * class names from train when it has none.
  *
- * At the end of each epoch, before validation, the statistics that batch normalisation uses to predict are averaged anew, with the
- * weights as they are, over up to 1,024 training pictures (Wu, Johnson 2021): moving averages lag behind weights that move.
+ * At the end of each epoch, before validation, the statistics that batch normalisation uses to
+ * predict are averaged anew, with the weights as they are, over up to 1,024 training pictures (Wu,
+ * Johnson 2021): moving averages lag behind weights that move.
  *
- *   history  out, may be NULL: a row an epoch is appended, so training may go on in a further call (the
- *            optimizer then starts anew)
+ *   history  out, may be NULL: a row an epoch is appended, so training may go on in a further call
+ *            (the optimizer then starts anew)
  *   train    pictures of the model's input shape; valid: the same, or NULL
  *
- * Errors: ARG; STATE the model is not built, or built without training; SHAPE the pictures do not fit the model; FORMAT a label
- *         that the model has no output for (names the sample); NUMERIC a loss, gradient or weight is not finite (names step,
- *         layer and tensor); CANCELLED; MEMORY.
+ * Errors: ARG; STATE the model is not built, or built without training; SHAPE the pictures do not
+ *         fit the model; FORMAT a label that the model has no output for (names the sample);
+ *         NUMERIC a loss, gradient or weight is not finite (names step, layer and tensor);
+ *         CANCELLED; MEMORY.
  */
 FV_API fv_status fv_fit(fv_model *model, fv_history *history, const fv_dataset *train,
                         const fv_dataset *valid, const fv_fit_config *config);
@@ -96,20 +102,24 @@ FV_API fv_status fv_fit(fv_model *model, fv_history *history, const fv_dataset *
 typedef struct fv_evaluation {
     int n, classes;
     double loss, accuracy;
-    int *
-        confusion; /* [classes, classes]: row the true class, column the guess; one sigmoid output counts as two classes */
+    /* [classes, classes]: row the true class, column the guess; one sigmoid output counts as two
+       classes */
+    int *confusion;
 } fv_evaluation;
 
-/** Loss, accuracy and confusion over a data set. loss: FV_LOSS_AUTO as in fv_fit. Freed with fv_evaluation_free. An empty set gives NaN. */
+/** Loss, accuracy and confusion over a data set. loss: FV_LOSS_AUTO as in fv_fit. Freed with
+    fv_evaluation_free. An empty set gives NaN. */
 FV_API fv_status fv_evaluate(fv_model *model, fv_evaluation *evaluation, const fv_dataset *dataset,
                              fv_loss loss);
 FV_API void fv_evaluation_free(fv_evaluation *evaluation);
 
 FV_API void fv_history_free(fv_history *history);
-/** CSV: epoch,loss,accuracy,val_loss,val_accuracy,seconds,images_per_second; written aside and renamed. Missing values are empty. */
+/** CSV: epoch,loss,accuracy,val_loss,val_accuracy,seconds,images_per_second; written aside and
+    renamed. Missing values are empty. */
 FV_API fv_status fv_history_save_csv(const fv_history *history, const char *path);
 
-/** Names as the command line has them: "adam", "sgd", ...; false: no such name, and then *nearest is set or NULL. */
+/** Names as the command line has them: "adam", "sgd", ...; false: no such name, and then *nearest
+    is set or NULL. */
 FV_API bool fv_optimizer_find(const char *name, fv_optimizer_config *config, const char **nearest);
 FV_API const char *fv_optimizer_name(int i); /* NULL past the end */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What every file of the library may use: errors, memory, shapes, text, values, files, random numbers, threads. */
+/* What every file of the library may use: errors, memory, shapes, text, values, files, random
+   numbers, threads. */
 #ifndef FVI_BASE_INTERNAL_H
 #define FVI_BASE_INTERNAL_H
 
@@ -19,7 +20,8 @@
 
 /* Store the message for fv_error() and return code. Use as `return fvi_fail(...)`. */
 fv_status fvi_fail(fv_status code, const char *format, ...) FVI_PRINTF(2, 3);
-/* Put "prefix: " before the present message and return code unchanged: adds the file or the layer on the way up. */
+/* Put "prefix: " before the present message and return code unchanged: adds the file or the layer
+   on the way up. */
 fv_status fvi_fail_in(fv_status code, const char *format, ...) FVI_PRINTF(2, 3);
 
 /* Both return their code. An analyzer sees one file at a time, so it is told. */
@@ -36,19 +38,22 @@ fv_status fvi_fail_in(fv_status code, const char *format, ...) FVI_PRINTF(2, 3);
 
 /* ---- memory.c: checked, zeroed, 64-byte aligned ---- */
 
-/* count * size zeroed bytes, 64-byte aligned. NULL when the product overflows or memory is short: then the message
-   ("out of memory: 12.0 MB for WHAT") is set already and the caller passes FV_E_MEMORY up. A count or size of 0 gives a
-   valid pointer. */
+/* count * size zeroed bytes, 64-byte aligned. NULL when the product overflows or memory is short:
+   then the message ("out of memory: 12.0 MB for WHAT") is set already and the caller passes
+   FV_E_MEMORY up. A count or size of 0 gives a valid pointer. */
 void *fvi_alloc(size_t count, size_t size, const char *what);
-/* A copy of bytes (or of a string) in fvi_alloc memory; NULL as above. A NULL text gives NULL without an error. */
+/* A copy of bytes (or of a string) in fvi_alloc memory; NULL as above. A NULL text gives NULL
+   without an error. */
 void *fvi_copy(const void *bytes, size_t size, const char *what);
 char *fvi_strdup(const char *text);
-/* Grow an fvi_alloc array, old_count elements kept, the new ones zero; on failure NULL and the old block is untouched. */
+/* Grow an fvi_alloc array, old_count elements kept, the new ones zero; on failure NULL and the old
+   block is untouched. */
 void *fvi_grow(void *old, size_t old_count, size_t new_count, size_t size, const char *what);
 void fvi_free(void *memory); /* NULL allowed */
 /* Bytes that a plan may ask for: the smallest of 80 % of RAM, the cgroup's limit and RLIMIT_AS. */
 size_t fvi_memory_limit(void);
-/* Test hook: the k-th allocation from now fails (1: the next); 0 switches it off. fvi_alloc_count: allocations so far. */
+/* Test hook: the k-th allocation from now fails (1: the next); 0 switches it off. fvi_alloc_count:
+   allocations so far. */
 void fvi_alloc_fail_at(long k);
 long fvi_alloc_count(void);
 long fvi_alloc_live(void); /* blocks not yet freed; a test's leak check */
@@ -57,7 +62,8 @@ long fvi_alloc_live(void); /* blocks not yet freed; a test's leak check */
 
 bool fvi_mul(size_t *out, size_t a, size_t b); /* false when it overflows */
 bool fvi_sum(size_t *out, size_t a, size_t b); /* false when it overflows */
-/* Elements of a shape; FV_E_SHAPE when a dimension is negative, the rank is out of range, or the product passes 2^40. */
+/* Elements of a shape; FV_E_SHAPE when a dimension is negative, the rank is out of range, or the
+   product passes 2^40. */
 fv_status fvi_shape_count(size_t *out, const fv_shape *shape);
 fv_shape fvi_shape_of(int rank, const int *dim);
 bool fvi_shape_equal(const fv_shape *a, const fv_shape *b);
@@ -74,10 +80,11 @@ typedef enum fvi_window_mode {
     FVI_WINDOW_SAME,
     FVI_WINDOW_EXPLICIT
 } fvi_window_mode;
-/* size n, kernel k, stride s, dilation d, all >= 1. SAME: out = ceil(n/s), total = max((out-1)*s + (k-1)*d + 1 - n, 0),
-   before = total/2 (TensorFlow's rule, the odd pixel after). EXPLICIT: window->before and ->after are read, >= 0. VALID: none.
-   FV_E_SHAPE when a size is < 1, the dilated kernel exceeds the padded input, or a sum leaves int. The message has numbers but
-   not the layer: the caller adds it. */
+/* size n, kernel k, stride s, dilation d, all >= 1. SAME: out = ceil(n/s), total = max((out-1)*s +
+   (k-1)*d + 1 - n, 0), before = total/2 (TensorFlow's rule, the odd pixel after). EXPLICIT:
+   window->before and ->after are read, >= 0. VALID: none. FV_E_SHAPE when a size is < 1, the
+   dilated kernel exceeds the padded input, or a sum leaves int. The message has numbers but not the
+   layer: the caller adds it. */
 fv_status fvi_window_fit(fvi_window *window, fvi_window_mode mode, int n, int k, int s, int d);
 
 /* ---- text.c: a growing string; numbers to text and back, whatever the locale ---- */
@@ -97,14 +104,16 @@ void fvi_text_add_fixed(fvi_text *text, double value, int decimals);
 void fvi_text_add_json_string(fvi_text *text,
                               const char *utf8); /* quoted and escaped; bad UTF-8 becomes U+FFFD */
 void fvi_text_free(fvi_text *text);
-/* Exactly one number in bytes[0..size): decimal, optional sign, point and exponent. false: anything else ("", "3abc",
-   "0x10", "nan", out of range). */
+/* Exactly one number in bytes[0..size): decimal, optional sign, point and exponent. false: anything
+   else ("", "3abc", "0x10", "nan", out of range). */
 bool fvi_parse_double(double *out, const char *bytes, size_t size);
 bool fvi_parse_int64(int64_t *out, const char *bytes, size_t size);
-/* The word of the list nearest to the given one (edit distance, at most half its length), or NULL: "did you mean". */
+/* The word of the list nearest to the given one (edit distance, at most half its length), or NULL:
+   "did you mean". */
 const char *fvi_nearest(const char *word, const char *const *list, size_t count);
 bool fvi_is_utf8(const char *text); /* well formed throughout */
-/* A name from a file made safe for a message: control and non-UTF-8 bytes as \xNN, cut at 80 bytes. Returns out. */
+/* A name from a file made safe for a message: control and non-UTF-8 bytes as \xNN, cut at 80 bytes.
+   Returns out. */
 #define FVI_SAFE_TEXT 128
 const char *fvi_safe(char out[FVI_SAFE_TEXT], const char *name);
 
@@ -141,8 +150,8 @@ fvi_value *fvi_value_double(double number);
 fvi_value *fvi_value_string(const char *string);
 fvi_value *fvi_value_list(void);
 fvi_value *fvi_value_dict(void);
-/* Take ownership of item, freed on failure too; a NULL item (out of memory upstream) gives FV_E_MEMORY. A key that exists:
-   FV_E_FORMAT. */
+/* Take ownership of item, freed on failure too; a NULL item (out of memory upstream) gives
+   FV_E_MEMORY. A key that exists: FV_E_FORMAT. */
 fv_status fvi_value_push(fvi_value *list, fvi_value *item);
 fv_status fvi_value_set(fvi_value *dict, const char *key, fvi_value *item);
 const fvi_value *fvi_value_get(const fvi_value *dict,
@@ -153,15 +162,18 @@ void fvi_value_free(fvi_value *value);             /* NULL allowed */
 
 /* ---- file.c: the one place files are opened ---- */
 
-/* A whole regular file into *bytes (fvi_alloc, a NUL after the last byte that *size does not count). FV_E_IO: missing, a folder,
-   unreadable, not a regular file; FV_E_MEMORY: longer than limit. The message names the path. */
+/* A whole regular file into *bytes (fvi_alloc, a NUL after the last byte that *size does not
+   count). FV_E_IO: missing, a folder, unreadable, not a regular file; FV_E_MEMORY: longer than
+   limit. The message names the path. */
 fv_status fvi_file_read(unsigned char **bytes, size_t *size, const char *path, size_t limit);
-/* The first bytes of a file, at most room, without using memory; how many, 0 also when there is no such file. */
+/* The first bytes of a file, at most room, without using memory; how many, 0 also when there is no
+   such file. */
 size_t fvi_file_peek(void *bytes, size_t room, const char *path);
 bool fvi_file_exists(const char *path); /* anything by that name, a folder too */
 bool fvi_file_is_folder(const char *path);
 
-/* Write aside, then rename: begin, write ..., commit or abort. Until commit the old file stands; after a failure nothing is left. */
+/* Write aside, then rename: begin, write ..., commit or abort. Until commit the old file stands;
+   after a failure nothing is left. */
 typedef struct fvi_save fvi_save;
 fv_status fvi_save_begin(fvi_save **save, const char *path);
 fv_status fvi_save_write(fvi_save *save, const void *bytes, size_t size);
@@ -172,7 +184,8 @@ void fvi_save_abort(fvi_save *save); /* removes the temporary, frees; NULL allow
 fv_status fvi_file_write(const char *path, const void *bytes,
                          size_t size); /* begin, write, commit */
 
-/* ---- rng.c: counter-based (Philox 4x32-10): a number is a pure function of (seed, purpose, stream, index) ---- */
+/* ---- rng.c: counter-based (Philox 4x32-10): a number is a pure function of (seed, purpose,
+   stream, index) ---- */
 
 typedef enum fvi_purpose {
     FVI_RNG_INIT = 1,    /* stream: the weight's number */
@@ -205,8 +218,9 @@ fv_status fvi_threads_new(fvi_threads **out, int threads);
 void fvi_threads_free(fvi_threads *threads);
 int fvi_threads_count(const fvi_threads *threads); /* 1 for NULL */
 int fvi_threads_available(void);                   /* processors this process may run on, >= 1 */
-/* Call fn(context, task) once for each task in [0, tasks), in any order, on any thread; returns when all are done, and then all
-   their writes are visible. Who runs a task cannot matter: tasks are fixed by geometry, never by the number of threads. */
+/* Call fn(context, task) once for each task in [0, tasks), in any order, on any thread; returns
+   when all are done, and then all their writes are visible. Who runs a task cannot matter: tasks
+   are fixed by geometry, never by the number of threads. */
 void fvi_parallel_for(fvi_threads *threads, size_t tasks, void (*fn)(void *context, size_t task),
                       void *context);
 

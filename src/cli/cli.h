@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line: commands, options, output helpers. The only room that prints; it stands on the public headers alone. */
+/* The command line: commands, options, output helpers. The only room that prints; it stands on the
+   public headers alone. */
 #ifndef CLI_H
 #define CLI_H
 
@@ -45,7 +46,8 @@ const cli_command *cli_command_at(int i);
 
 /* cli_options.c */
 
-/* Fill s from argv, which begins with the command's name. CLI_DONE, or CLI_USAGE with one line on stderr. */
+/* Fill s from argv, which begins with the command's name. CLI_DONE, or CLI_USAGE with one line on
+   stderr. */
 int cli_options_read(cli_settings *s, const cli_command *command, int argc, char **argv);
 void cli_options_help(const cli_command *command); /* the options it takes, to stdout */
 
@@ -58,7 +60,8 @@ const char *cli_nearest(const char *word, const char *const *list, int n);
 int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same with a library's text, and the exit code that goes with its status. */
 int cli_fail_status(fv_status status, const char *text);
-/* stdout is flushed and was writable to the end; else CLI_IO. Every command that prints ends with it. */
+/* stdout is flushed and was writable to the end; else CLI_IO. Every command that prints ends with
+   it. */
 int cli_finish(int code);
 void cli_json_string(const char *text); /* quoted and escaped, to stdout */
 void cli_json_number(double value);     /* null when not finite */
@@ -73,8 +76,8 @@ void cli_pictures(const uint8_t *const *pixels, int n, int height, int width, in
 
 /* cli_guard.c */
 
-/* fv_dataset_open, but .h5 files are read by a child process with limits, so that no file can bring this one down. *error: the text
-   of a failure, valid until the next call. */
+/* fv_dataset_open, but .h5 files are read by a child process with limits, so that no file can bring
+   this one down. *error: the text of a failure, valid until the next call. */
 fv_status cli_dataset_open(fv_dataset **dataset, const char *path, fv_split split,
                            const fv_dataset_config *config, const char **error);
 
@@ -86,7 +89,8 @@ typedef struct cli_training {
     fv_history history;
 } cli_training;
 
-/* Train as the settings say, with a progress bar or lines; saves nothing. Returns a status; signal: out, 0 or the one that stopped it. */
+/* Train as the settings say, with a progress bar or lines; saves nothing. Returns a status; signal:
+   out, 0 or the one that stopped it. */
 fv_status cli_train_run(cli_training *t, const cli_settings *s, int *signal);
 /* Refuse an output that exists, is a folder or cannot be made there. CLI_DONE when fine. */
 int cli_check_output(const char *option, const char *path, bool force);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* HDF5 files are read by a short-lived child with limits on memory, time and files; plain arrays come back through a pipe. libhdf5
-   is not written for hostile files: whatever one does to it, this process goes on and says so in one line. */
+/* HDF5 files are read by a short-lived child with limits on memory, time and files; plain arrays
+   come back through a pipe. libhdf5 is not written for hostile files: whatever one does to it, this
+   process goes on and says so in one line. */
 #include "cli/cli.h"
 
 #include <dirent.h>

@@ -18,7 +18,8 @@ int cli_fail(int code, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    /* One line, and nothing in it that a terminal would obey: names come from files and command lines. */
+    /* One line, and nothing in it that a terminal would obey: names come from files and command
+       lines. */
     for (char *c = text; *c; c++)
         if ((unsigned char)*c < 32 || *c == 127) *c = '?';
     fprintf(stderr, "fovea: %s\n", text);
@@ -114,7 +115,8 @@ static int output_grey(const uint8_t *pixels, int width, int channels, int row, 
     return channels == 3 ? (299 * p[0] + 587 * p[1] + 114 * p[2]) / 1000 : p[0];
 }
 
-/* Two rows of pixels in one line of text: greys where the terminal has colours, else each dot is on or off. */
+/* Two rows of pixels in one line of text: greys where the terminal has colours, else each dot is on
+   or off. */
 static void output_half_block(int above, int below, bool has_greys)
 {
     static const char *const blocks[] = {" ", "\u2584", "\u2580", "\u2588"};

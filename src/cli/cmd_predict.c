@@ -139,7 +139,8 @@ static void predict_probabilities(const fv_model *model, float *y, int n)
         y[i] = (float)(n > 1 ? exp((double)y[i] - most) / sum : 1 / (1 + exp(-(double)y[i])));
 }
 
-/* One picture: read, resized, through the model, its K most probable classes. outputs: the model's; one is a question of yes or no. */
+/* One picture: read, resized, through the model, its K most probable classes. outputs: the model's;
+   one is a question of yes or no. */
 static int predict_one(fv_model *model, const fv_shape *in, int outputs, const char *path, float *y,
                        predict_guess *guess, const cli_settings *s)
 {
@@ -179,7 +180,8 @@ int cmd_predict(const cli_settings *s)
         float *y = calloc(n, sizeof *y);
         predict_guess *guess = calloc(n, sizeof *guess);
         if (!y || !guess) code = cli_fail(CLI_LIMIT, "out of memory");
-        /* A picture that cannot be read is named; the others are still answered, and the first failure is the exit code. */
+        /* A picture that cannot be read is named; the others are still answered, and the first
+           failure is the exit code. */
         for (int i = 1; y && guess && i < s->n_args; i++) {
             int one = predict_one(model, &in, out.dim[0], s->args[i], y, guess, s);
             if (code == CLI_DONE) code = one;

@@ -59,7 +59,8 @@ static const char *train_loss(char out[32], double loss)
     return out;
 }
 
-/* epoch 2/10 ━━━━━━──────  5120 images/s  loss 0.5231  accuracy 0.8123  12 s left; the bar takes what the terminal's width leaves. */
+/* epoch 2/10 ━━━━━━────── 5120 images/s loss 0.5231 accuracy 0.8123 12 s left; the bar takes what
+   the terminal's width leaves. */
 static void train_draw(train_view *v, const fv_progress *p)
 {
     char head[64], tail[256], left[32], loss[32];

@@ -81,7 +81,8 @@ static int cmd_help(const cli_settings *s)
 
 int main(int argc, char **argv)
 {
-    /* A closed pipe or a size limit shows as an error of write, which is reported and leaves nothing half done. */
+    /* A closed pipe or a size limit shows as an error of write, which is reported and leaves
+       nothing half done. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     if (argc < 2) {

@@ -19,14 +19,16 @@ struct fv_dataset {
     char **class_name; /* [classes] */
 };
 
-/* dataset.c: take ownership of x and label (freed on failure too) and name the classes 0, 1, ... where class_name is NULL. */
+/* dataset.c: take ownership of x and label (freed on failure too) and name the classes 0, 1, ...
+   where class_name is NULL. */
 fv_status fvi_dataset_make(fv_dataset **dataset, const char *name, fv_shape shape, fv_dtype dtype,
                            void *x, int32_t *label, int count, int classes);
 /* Other names for the classes, copied; NULL: the numbers. */
 fv_status fvi_dataset_name_classes(fv_dataset *dataset, const char *const *names);
 #define FVI_MAX_CLASSES 65536
-/* Class numbers [N], [N,1] or [1,N] of any integer type as int32 (fvi_alloc). *classes: how many there may be, or 0, then it becomes
-   the largest label + 1. FV_E_SHAPE: not count labels; FV_E_FORMAT: not integers, or out of range (names the sample). */
+/* Class numbers [N], [N,1] or [1,N] of any integer type as int32 (fvi_alloc). *classes: how many
+   there may be, or 0, then it becomes the largest label + 1. FV_E_SHAPE: not count labels;
+   FV_E_FORMAT: not integers, or out of range (names the sample). */
 fv_status fvi_dataset_labels(int32_t **label, int *classes, const fv_tensor *y, int count);
 bool fvi_is_integer(fv_dtype dtype); /* bool is one */
 /* Element i of integers; what int64 cannot hold becomes its largest. */
@@ -42,14 +44,15 @@ const char *fvi_path_text(char out[FVI_SAFE_TEXT], const char *path);
 /* Pictures and labels as files have them, on the way to a data set. */
 typedef struct fvi_raw {
     const char *path, *x_name, *y_name; /* for messages */
-    fvi_array x,
-        y; /* [N,H,W,C] or [N,H,W] of uint8, float32, float64; labels as fvi_dataset_labels takes them */
+    /* [N,H,W,C] or [N,H,W] of uint8, float32, float64; labels as fvi_dataset_labels takes them */
+    fvi_array x, y;
     int classes; /* 0: the largest label + 1 */
 } fvi_raw;
 /* Check, convert, make; frees x and y whatever happens. */
 fv_status fvi_files_make(fv_dataset **dataset, const char *name, fvi_raw *raw);
 
-/* dataset_hdf5.c: one file. sibling: another that may have list_classes when this one has none, or NULL. */
+/* dataset_hdf5.c: one file. sibling: another that may have list_classes when this one has none, or
+   NULL. */
 fv_status fvi_files_hdf5(fv_dataset **dataset, const char *path, const char *sibling,
                          fv_split split, size_t limit);
 
@@ -57,14 +60,16 @@ fv_status fvi_files_hdf5(fv_dataset **dataset, const char *path, const char *sib
 typedef struct fvi_made {
     const char *name;
     int height, width, channels, classes;
-    /* Draw picture i of a split into pixels [H,W,C], sides at most 128; returns its class. A pure function of its arguments: the same bytes on every
-       platform, so only + - * / and sqrt, whose results IEEE 754 fixes. */
+    /* Draw picture i of a split into pixels [H,W,C], sides at most 128; returns its class. A pure
+       function of its arguments: the same bytes on every platform, so only + - * / and sqrt, whose
+       results IEEE 754 fixes. */
     int (*draw)(uint8_t *pixels, int height, int width, uint64_t seed, fv_split split, int i);
 } fvi_made;
 const fvi_made *fvi_made_at(int i); /* NULL past the end */
 fv_status fvi_made_open(fv_dataset **dataset, const char *name, fv_split split,
                         const fv_dataset_config *config);
-/* The class of picture i: every block of `classes` pictures (at most 16) has each class once, in an order of its own. */
+/* The class of picture i: every block of `classes` pictures (at most 16) has each class once, in an
+   order of its own. */
 int fvi_made_class(uint64_t seed, fv_split split, int i, int classes);
 /* The random numbers of one picture, one after the other; the parts share none. */
 typedef struct fvi_made_rng {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Data sets in HDF5 files: which arrays are pictures and labels, and what the classes are called. */
+/* Data sets in HDF5 files: which arrays are pictures and labels, and what the classes are
+   called. */
 #include "data/data_internal.h"
 
 #include <inttypes.h>
@@ -155,7 +156,8 @@ static fv_status hdf5_classes(fvi_value **classes, const fvi_hdf5 *file, const f
     return status;
 }
 
-/* In the course's sets only the test file has names. What is wrong with that file is not this one's trouble. */
+/* In the course's sets only the test file has names. What is wrong with that file is not this one's
+   trouble. */
 static fv_status hdf5_sibling_classes(fvi_value **classes, const char *path, size_t limit)
 {
     fvi_hdf5 *file;

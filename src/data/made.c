@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Built-in picture sets drawn from a seed: the list of them, and the random numbers of a picture. */
+/* Built-in picture sets drawn from a seed: the list of them, and the random numbers of a
+   picture. */
 #include "data/data_internal.h"
 
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* made:digits: handwritten-looking digits, light on dark, drawn with a soft round pen. Pose, pen, light and noise vary. */
+/* made:digits: handwritten-looking digits, light on dark, drawn with a soft round pen. Pose, pen,
+   light and noise vary. */
 #include "data/data_internal.h"
 
 #include <math.h>
@@ -10,7 +11,8 @@
 #define DIGITS_STEPS 4       /* straight pieces between two points of a stroke */
 #define DIGITS_FAR 1e9F
 
-/* ---- the digits: strokes through points x, y in a box of 100 x 100, y down; smooth, closed when the ends meet ---- */
+/* ---- the digits: strokes through points x, y in a box of 100 x 100, y down; smooth, closed when
+   the ends meet ---- */
 
 enum { STROKE_END = -1, DIGIT_END = -2 };
 

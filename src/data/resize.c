@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Resizing 8-bit pictures: a triangle filter, first along rows, then along columns, in whole numbers. */
+/* Resizing 8-bit pictures: a triangle filter, first along rows, then along columns, in whole
+   numbers. */
 #include "data/data_internal.h"
 
 #include <string.h>
@@ -8,7 +9,8 @@
 #define RESIZE_MAX_SIDE 65535
 #define RESIZE_MAX_PIXELS ((size_t)1 << 28)
 
-/* How one axis goes from one size to another: output o is the sum of weight[o*taps + k] * input[first[o] + k]. */
+/* How one axis goes from one size to another: output o is the sum of weight[o*taps + k] *
+   input[first[o] + k]. */
 typedef struct resize_axis {
     int out, taps;
     int *first, *count;
@@ -29,7 +31,8 @@ static double resize_triangle(double x)
     return x < 1.0 ? 1.0 - x : 0.0;
 }
 
-/* Weights of one output, normalised before they are rounded. step: inputs for each output; reach: half the filter's width. */
+/* Weights of one output, normalised before they are rounded. step: inputs for each output; reach:
+   half the filter's width. */
 static void resize_weights(resize_axis *axis, int o, int in, double step, double reach)
 {
     double middle = (o + 0.5) * step, sum = 0.0;

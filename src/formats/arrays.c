@@ -149,7 +149,8 @@ static fv_status arrays_zlib_refuse(const char *what, int code, const z_stream *
                     fvi_safe(safe, stream->msg != NULL ? stream->msg : "bad data"), at);
 }
 
-/* Inflate every member. out NULL: only count and check, through a small buffer; then *total is the size. */
+/* Inflate every member. out NULL: only count and check, through a small buffer; then *total is the
+   size. */
 static fv_status arrays_members(z_stream *stream, unsigned char *out, size_t *total,
                                 const unsigned char *bytes, size_t size, size_t limit)
 {
@@ -197,7 +198,8 @@ static fv_status arrays_pass(unsigned char *out, size_t *total, const unsigned c
     return status;
 }
 
-/* Two passes: the first counts, so that a bomb or a cut file costs no memory and the result is exact. */
+/* Two passes: the first counts, so that a bomb or a cut file costs no memory and the result is
+   exact. */
 fv_status fvi_gzip_read(unsigned char **out, size_t *out_size, const unsigned char *bytes,
                         size_t size, size_t limit)
 {

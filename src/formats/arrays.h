@@ -5,7 +5,8 @@
 
 #include "base/base_internal.h"
 
-/* The bytes that a zlib stream inflates to, counted without keeping them. FV_E_FORMAT: cut, damaged, or more than limit. */
+/* The bytes that a zlib stream inflates to, counted without keeping them. FV_E_FORMAT: cut,
+   damaged, or more than limit. */
 fv_status fvi_zlib_size(size_t *inflated, const unsigned char *bytes, size_t size, size_t limit);
 
 #endif

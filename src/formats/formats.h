@@ -16,10 +16,11 @@ void fvi_array_free(fvi_array *array); /* frees data, sets all to zero; NULL all
 
 /* ---- json.c (jansson) ---- */
 
-/* UTF-8 text to a value. Duplicate keys, depth over 64, NUL and trailing bytes are FV_E_FORMAT with line and column. */
+/* UTF-8 text to a value. Duplicate keys, depth over 64, NUL and trailing bytes are FV_E_FORMAT with
+   line and column. */
 fv_status fvi_json_read(fvi_value **value, const char *bytes, size_t size);
-/* indent 0: one line. Keys in order of insertion; doubles as the shortest text that reads back the same; NaN and infinity
-   are FV_E_ARG. */
+/* indent 0: one line. Keys in order of insertion; doubles as the shortest text that reads back the
+   same; NaN and infinity are FV_E_ARG. */
 fv_status fvi_json_write(fvi_text *text, const fvi_value *value, int indent);
 
 /* ---- safetensors.c ---- */
@@ -35,18 +36,20 @@ typedef struct fvi_safetensors {
     fvi_value *metadata;          /* a dict of strings, or NULL */
 } fvi_safetensors;
 
-/* Every rule of the format is checked (header inside the bytes and <= 100 MB, starts with "{", no duplicate names, ranges without
-   holes or overlaps that tile the data area, shape * dtype = range): FV_E_FORMAT. bytes must outlive *file. */
+/* Every rule of the format is checked (header inside the bytes and <= 100 MB, starts with "{", no
+   duplicate names, ranges without holes or overlaps that tile the data area, shape * dtype =
+   range): FV_E_FORMAT. bytes must outlive *file. */
 fv_status fvi_safetensors_read(fvi_safetensors **file, const unsigned char *bytes, size_t size);
 void fvi_safetensors_free(fvi_safetensors *file);
-/* Entries are written in the order given (data NULL only when empty), header padded so that data starts 8-byte aligned;
-   metadata: NULL or a dict of strings. Same input, same bytes. */
+/* Entries are written in the order given (data NULL only when empty), header padded so that data
+   starts 8-byte aligned; metadata: NULL or a dict of strings. Same input, same bytes. */
 fv_status fvi_safetensors_write(fvi_save *save, const fvi_safetensors_entry *entry, int count,
                                 const fvi_value *metadata);
 
 /* ---- hdf5.c (libhdf5; the only file that includes hdf5.h) ---- */
 
-/* libhdf5 is not written for hostile files: a caller that does not trust the file runs these in a child process. */
+/* libhdf5 is not written for hostile files: a caller that does not trust the file runs these in a
+   child process. */
 typedef struct fvi_hdf5 fvi_hdf5;
 fv_status fvi_hdf5_open(fvi_hdf5 **file, const char *path); /* read only */
 void fvi_hdf5_close(fvi_hdf5 *file);
@@ -54,9 +57,9 @@ void fvi_hdf5_close(fvi_hdf5 *file);
 fv_status fvi_hdf5_list(const fvi_hdf5 *file, fvi_value **names);
 /* Shape and type without the data. */
 fv_status fvi_hdf5_shape(const fvi_hdf5 *file, const char *name, fv_shape *shape, fv_dtype *dtype);
-/* A numeric data set, converted exactly to native order. Layouts compact, contiguous, chunked; filters deflate, shuffle,
-   fletcher32; anything else is FV_E_UNSUPPORTED by name. Claimed bytes are checked against limit_bytes and what the file can
-   hold before anything is allocated. */
+/* A numeric data set, converted exactly to native order. Layouts compact, contiguous, chunked;
+   filters deflate, shuffle, fletcher32; anything else is FV_E_UNSUPPORTED by name. Claimed bytes
+   are checked against limit_bytes and what the file can hold before anything is allocated. */
 fv_status fvi_hdf5_read(const fvi_hdf5 *file, const char *name, size_t limit_bytes,
                         fvi_array *array);
 /* A rank-1 data set of fixed or variable-length strings, as a list of strings. */
@@ -66,14 +69,16 @@ bool fvi_hdf5_is(const unsigned char *bytes,
 
 /* ---- arrays.c: IDX; gzip through zlib ---- */
 
-/* IDX bytes, not compressed. FV_E_FORMAT: bad magic, type, rank; sizes that do not give exactly the bytes present. */
+/* IDX bytes, not compressed. FV_E_FORMAT: bad magic, type, rank; sizes that do not give exactly the
+   bytes present. */
 fv_status fvi_idx_read(fvi_array *array, const unsigned char *bytes, size_t size);
 bool fvi_gzip_is(const unsigned char *bytes, size_t size);
-/* Whole gzip file (several members allowed) to bytes; FV_E_MEMORY past limit, FV_E_FORMAT when cut or its CRC is wrong. */
+/* Whole gzip file (several members allowed) to bytes; FV_E_MEMORY past limit, FV_E_FORMAT when cut
+   or its CRC is wrong. */
 fv_status fvi_gzip_read(unsigned char **out, size_t *out_size, const unsigned char *bytes,
                         size_t size, size_t limit);
 
-/* ---- image.c: PNG and JPEG to and from 8-bit grey or RGB, through libpng and libjpeg-turbo ---- */
+/* ---- image.c: PNG and JPEG to and from 8-bit grey or RGB (libpng, libjpeg-turbo) ---- */
 
 typedef struct fvi_image {
     int height, width, channels; /* channels 1 (grey) or 3 (RGB) */
@@ -81,8 +86,9 @@ typedef struct fvi_image {
 } fvi_image;
 
 void fvi_image_free(fvi_image *image);
-/* By content, never by name. channels 0: as the file has it (palette becomes RGB; alpha is blended over white), 1 or 3: converted. Limits:
-   2^28 pixels, side 65,535, JPEG 100 scans, PNG ancillary chunk 8 MB. */
+/* By content, never by name. channels 0: as the file has it (palette becomes RGB; alpha is blended
+   over white), 1 or 3: converted. Limits: 2^28 pixels, side 65,535, JPEG 100 scans, PNG ancillary
+   chunk 8 MB. */
 fv_status fvi_image_read(fvi_image *image, const unsigned char *bytes, size_t size, int channels);
 fv_status fvi_image_write_png(fvi_save *save, const fvi_image *image);
 bool fvi_image_is(const unsigned char *bytes, size_t size); /* PNG or JPEG signature */

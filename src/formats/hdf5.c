@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* HDF5 data sets through libhdf5. It was not written for hostile files, so what it is asked to do is checked first: layout,
-   filters, sizes against the file; nothing outside the file is ever opened. */
+/* HDF5 data sets through libhdf5. It was not written for hostile files, so what it is asked to do
+   is checked first: layout, filters, sizes against the file; nothing outside the file is ever
+   opened. */
 #include "formats/formats.h"
 
 #include <string.h>
@@ -208,7 +209,8 @@ static void hdf5_walk_object(hdf5_walk *walk, hid_t group, const char *name)
     }
 }
 
-/* Soft and external links are not followed: what they lead to has a name of its own, or is outside. */
+/* Soft and external links are not followed: what they lead to has a name of its own, or is
+   outside. */
 static herr_t hdf5_walk_link(hid_t group, const char *name, const H5L_info_t *link, void *data)
 {
     hdf5_walk *walk = data;

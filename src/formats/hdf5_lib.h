@@ -13,7 +13,8 @@ struct fvi_hdf5 {
     uint64_t bytes; /* of the whole file */
 };
 
-/* The library's own state, put back by fvi_hdf5_end: silent, without plugins, used by one thread at a time. */
+/* The library's own state, put back by fvi_hdf5_end: silent, without plugins, used by one thread at
+   a time. */
 typedef struct fvi_hdf5_guard {
     H5E_auto2_t print;
     void *print_data;
@@ -48,8 +49,8 @@ typedef struct fvi_hdf5_set {
 /* Open and look at it: layout, filters, shape. After FV_OK the caller closes it. */
 fv_status fvi_hdf5_set_open(fvi_hdf5_set *d, const fvi_hdf5 *file, const char *name);
 void fvi_hdf5_set_close(fvi_hdf5_set *d);
-/* Can the file hold what the data set claims, and is it within the limit? Everything that can be said before memory for the
-   elements is taken. */
+/* Can the file hold what the data set claims, and is it within the limit? Everything that can be
+   said before memory for the elements is taken. */
 fv_status fvi_hdf5_set_check(const fvi_hdf5_set *d, size_t limit_bytes);
 
 #endif

@@ -99,7 +99,8 @@ static fv_status read_number(const fvi_hdf5_set *d, hid_t type, fv_dtype *dtype)
     return read_refuse_type(d, known ? other[class] : "an unknown type");
 }
 
-/* The dtype, and the same type in native order, which the caller closes: only bytes are swapped, so every value is exact. */
+/* The dtype, and the same type in native order, which the caller closes: only bytes are swapped, so
+   every value is exact. */
 static fv_status read_native(const fvi_hdf5_set *d, fv_dtype *dtype, hid_t *native)
 {
     char reason[FVI_SAFE_TEXT];

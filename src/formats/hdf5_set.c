@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One HDF5 data set: opening it without leaving the file, and whether the file can hold what it claims. */
+/* One HDF5 data set: opening it without leaving the file, and whether the file can hold what it
+   claims. */
 #ifdef FVI_WITH_HDF5
 
 #include "formats/hdf5_lib.h"
@@ -129,7 +130,8 @@ static fv_status set_check_filters(fvi_hdf5_set *d)
     return FV_OK;
 }
 
-/* Bytes of one element in the file: for a string of varying length what H5Tget_size says is a pointer's. */
+/* Bytes of one element in the file: for a string of varying length what H5Tget_size says is a
+   pointer's. */
 static size_t set_width(const fvi_hdf5_set *d)
 {
     if (H5Tis_variable_str(d->type) <= 0) return H5Tget_size(d->type);
@@ -227,7 +229,8 @@ static fv_status set_check_contiguous(const fvi_hdf5_set *d)
     return FV_OK;
 }
 
-/* Bytes that a chunk of so many stored ones becomes, the filters undone; only deflate must be tried for that. */
+/* Bytes that a chunk of so many stored ones becomes, the filters undone; only deflate must be tried
+   for that. */
 static fv_status set_chunk_size(const fvi_hdf5_set *d, const hsize_t *offset, unsigned skipped,
                                 size_t *size, size_t limit)
 {

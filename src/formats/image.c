@@ -61,7 +61,8 @@ static unsigned image_div255(unsigned product)
     return (product + 127) / 255;
 }
 
-/* One pixel of 1 to 4 channels to 1 or 3: over white, then luma of ITU-R BT.601 or three equal values. */
+/* One pixel of 1 to 4 channels to 1 or 3: over white, then luma of ITU-R BT.601 or three equal
+   values. */
 static void image_convert_pixel(unsigned char *out, int to, const unsigned char *in, int from)
 {
     unsigned value[3];

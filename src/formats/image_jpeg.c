@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* JPEG through libjpeg-turbo, the only file that includes it. Its warnings are errors: a cut file has no other sign. */
+/* JPEG through libjpeg-turbo, the only file that includes it. Its warnings are errors: a cut file
+   has no other sign. */
 #ifdef FVI_WITH_IMAGE
 
 #include "formats/formats.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* PNG through libpng, the only file that includes it. The chunks are walked first, so that sizes and bombs are judged before
-   libpng takes memory; text and colour profiles are never unpacked. */
+/* PNG through libpng, the only file that includes it. The chunks are walked first, so that sizes
+   and bombs are judged before libpng takes memory; text and colour profiles are never unpacked. */
 #ifdef FVI_WITH_IMAGE
 
 #include "formats/arrays.h"
@@ -29,7 +29,8 @@ static uint32_t png_u32(const unsigned char *bytes)
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-/* Text and colour profiles are a keyword, some bytes, then deflated: refuse what unpacks to too much. */
+/* Text and colour profiles are a keyword, some bytes, then deflated: refuse what unpacks to too
+   much. */
 static fv_status png_check_bomb(const unsigned char *type, const unsigned char *data, size_t size)
 {
     bool is_international = memcmp(type, "iTXt", 4) == 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* JSON text to values and back. Reading goes through jansson, the only file that does; writing is ours, for the shortest
-   doubles. */
+/* JSON text to values and back. Reading goes through jansson, the only file that does; writing is
+   ours, for the shortest doubles. */
 #include "formats/formats.h"
 
 #include <inttypes.h>
@@ -19,7 +19,8 @@ typedef struct json_place {
     int line, column;
 } json_place;
 
-/* Depth, number of values and NUL bytes are checked here, so that jansson never recurses deep or builds a huge tree. */
+/* Depth, number of values and NUL bytes are checked here, so that jansson never recurses deep or
+   builds a huge tree. */
 static fv_status json_scan(const char *bytes, size_t size)
 {
     json_place at = {1, 0};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* safetensors: 8 bytes of header length, a JSON header, the data. Our own model and checkpoint format. */
+/* safetensors: 8 bytes of header length, a JSON header, the data. Our own model and checkpoint
+   format. */
 #include "formats/formats.h"
 
 #include <inttypes.h>

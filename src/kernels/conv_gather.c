@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Forward and input gradient: packs the weights, and for each tile of output pixels makes the table of rows it reads. */
+/* Forward and input gradient: packs the weights, and for each tile of output pixels makes the table
+   of rows it reads. */
 
-/* Nothing is ever copied into columns: a tile reads its pixels through pointers (M. Dukhan, "The Indirect Convolution
-   Algorithm", arXiv 1907.02129), so stride, dilation and padding cost nothing but another pointer. */
+/* Nothing is ever copied into columns: a tile reads its pixels through pointers (M. Dukhan, "The
+   Indirect Convolution Algorithm", arXiv 1907.02129), so stride, dilation and padding cost nothing
+   but another pointer. */
 
 #include "kernels/conv_internal.h"
 
@@ -115,8 +117,8 @@ static inline void gather_turn(float *to, ptrdiff_t width, const float *from, pt
     *(gather_quad *)(to + 3 * width) = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
 }
 
-/* to[d * width + c] = from[c * depth + d]; whole cache lines are read at a time, since rows that lie a power of two apart
-   drive each other out of the cache. */
+/* to[d * width + c] = from[c * depth + d]; whole cache lines are read at a time, since rows that
+   lie a power of two apart drive each other out of the cache. */
 static void gather_transpose(float *to, ptrdiff_t width, const float *from, ptrdiff_t depth,
                              ptrdiff_t columns)
 {
@@ -196,7 +198,8 @@ static void gather_begin(const gather_plan *plan, gather_table *table, ptrdiff_t
     }
 }
 
-/* Merged taps of a segment that reaches over a border: what it reads is copied with the zeros it meets. */
+/* Merged taps of a segment that reaches over a border: what it reads is copied with the zeros it
+   meets. */
 static void gather_patch(const gather_plan *plan, gather_table *table, const float **row,
                          const gather_segment *segment, ptrdiff_t ih)
 {
@@ -247,8 +250,8 @@ static bool gather_tap(const gather_plan *plan, gather_table *table, const float
     return is_needed;
 }
 
-/* Taps [t0, t1). One that meets only padding is left out, but only where tiles keep to one image: an image's bits must not
-   depend on its neighbours, and 0 * w need not be 0. */
+/* Taps [t0, t1). One that meets only padding is left out, but only where tiles keep to one image:
+   an image's bits must not depend on its neighbours, and 0 * w need not be 0. */
 static void gather_taps(const gather_plan *plan, gather_table *table, ptrdiff_t t0, ptrdiff_t t1)
 {
     const float **row = table->rows;
@@ -307,8 +310,9 @@ static void gather_tile(const gather_plan *plan, gather_table *table, ptrdiff_t 
     }
 }
 
-/* One tap, one tile, many weights: they are read once, unpacked, a few of their rows at a time and these from end to end, so
-   that the processor sees streams. Each sum still takes its products in the same order. */
+/* One tap, one tile, many weights: they are read once, unpacked, a few of their rows at a time and
+   these from end to end, so that the processor sees streams. Each sum still takes its products in
+   the same order. */
 static void gather_direct(const gather_plan *plan, gather_table *table, ptrdiff_t p0, ptrdiff_t p1)
 {
     const fvi_gather *g = plan->g;
@@ -366,7 +370,8 @@ static void gather_plan_taps(gather_plan *plan)
 {
     const fvi_gather *g = plan->g;
     const ptrdiff_t tall = plan->tiles->rows_max;
-    /* A kernel row is contiguous in the source when its taps are neighbours. Worth it when the border's copies are small. */
+    /* A kernel row is contiguous in the source when its taps are neighbours. Worth it when the
+       border's copies are small. */
     plan->is_merged =
         g->w.gap == 1 && g->w.taps > 1 &&
         gather_min(g->h.taps, GATHER_TAPS) <= GATHER_PATCH / tall / g->w.taps / g->depth;

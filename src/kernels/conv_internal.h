@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Between the conv_*.c files: a geometry in its simplest form, and the gather that forward and input gradient both are. */
+/* Between the conv_*.c files: a geometry in its simplest form, and the gather that forward and
+   input gradient both are. */
 #ifndef FVI_CONV_INTERNAL_H
 #define FVI_CONV_INTERNAL_H
 
 #include "kernels/tile.h"
 
-/* fvi_conv and N with one type for all coordinates. A 1x1 convolution of stride 1 is one long row of pixels: N = H = 1. */
+/* fvi_conv and N with one type for all coordinates. A 1x1 convolution of stride 1 is one long row
+   of pixels: N = H = 1. */
 typedef struct fvi_conv_shape {
     ptrdiff_t N, H, W, C, F, KH, KW, SH, SW, DH, DW, pad_top, pad_left, OH, OW;
 } fvi_conv_shape;
@@ -26,14 +28,16 @@ void fvi_scatter_run(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_
                      const float *dy, const float *w, float *scratch);
 
 /* One axis of a gather: output i lies at index start + i*step and reads source index
-   i*source_step + source_first + t*gap in tap t, which meets kernel index kernel_first + t*kernel_step. */
+   i*source_step + source_first + t*gap in tap t, which meets kernel index
+   kernel_first + t*kernel_step. */
 typedef struct fvi_gather_axis {
     ptrdiff_t count, start, step;
     ptrdiff_t source_size, source_step, source_first, gap;
     ptrdiff_t taps, kernel_first, kernel_step;
 } fvi_gather_axis;
 
-/* out[n, h, w, :] = start + sum over taps of source[n, h', w', :] times that tap's matrix. Reads outside count as zero. */
+/* out[n, h, w, :] = start + sum over taps of source[n, h', w', :] times that tap's matrix. Reads
+   outside count as zero. */
 typedef struct fvi_gather {
     fvi_gather_axis h, w;
     ptrdiff_t N;

@@ -38,7 +38,8 @@ fv_status fvi_conv_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv 
                 fvi_mul(&in, in, (size_t)N) && fvi_mul(&in, in, C) &&
                 fvi_mul(&out, (size_t)g->OH, (size_t)g->OW) && fvi_mul(&out, out, (size_t)N) &&
                 fvi_mul(&out, out, F);
-    /* A quarter of the address space in bytes each: no coordinate or sum of a few leaves ptrdiff_t. */
+    /* A quarter of the address space in bytes each: no coordinate or sum of a few leaves
+       ptrdiff_t. */
     const size_t limit = PTRDIFF_MAX / (2 * sizeof(float));
     if (!fits || weights > limit || in > limit || out > limit)
         return fvi_fail(FV_E_SHAPE, "a %dx%d convolution of %dx%dx%d inputs to %d is too large",
@@ -75,9 +76,10 @@ void fvi_conv_forward(const fvi_kernels *k, fvi_threads *threads, const fvi_conv
     fvi_gather_run(k, threads, &gather, scratch);
 }
 
-/* Input indices h with (h + pad) mod stride = residue get their gradient from the taps kh with kh*dilation of the same
-   residue: h = start + i*stride reads output index (h + pad - kh*dilation) / stride, an exact quotient. Taps are taken from
-   the last to the first, so that they read the output upwards. False: no input index or no tap. */
+/* Input indices h with (h + pad) mod stride = residue get their gradient from the taps kh with
+   kh*dilation of the same residue: h = start + i*stride reads output index (h + pad - kh*dilation)
+   / stride, an exact quotient. Taps are taken from the last to the first, so that they read the
+   output upwards. False: no input index or no tap. */
 static bool conv_residue(fvi_gather_axis *axis, ptrdiff_t residue, ptrdiff_t size, ptrdiff_t taps,
                          ptrdiff_t stride, ptrdiff_t dilation, ptrdiff_t pad, ptrdiff_t out_size)
 {

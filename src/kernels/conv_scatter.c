@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Input gradient for few input channels: each output pixel adds to the inputs under its kernel. */
 
-/* The gather of conv_gather.c makes C sums at a time, which for a C of 3 or 6 leaves most of a vector empty. Here a tile makes
-   the KW * C sums of one kernel row, contiguous in dx; its rows are the same pixel of several images, so that no two of them
-   add to the same place. Each element takes its sums in the order of output pixels, then kernel rows, whatever the batch. */
+/* The gather of conv_gather.c makes C sums at a time, which for a C of 3 or 6 leaves most of a
+   vector empty. Here a tile makes the KW * C sums of one kernel row, contiguous in dx; its rows are
+   the same pixel of several images, so that no two of them add to the same place. Each element
+   takes its sums in the order of output pixels, then kernel rows, whatever the batch. */
 
 #include "kernels/conv_internal.h"
 

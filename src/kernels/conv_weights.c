@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Weight and bias gradient: sums over pixels, both operands read where they lie. */
 
-/* dw[kh, kw, c, f] = sum over output pixels of x[its pixel under the tap, c] * dy[pixel, f]. In NHWC both are contiguous
-   where the tile wants them. Output pixels of all images form one line that is cut into blocks; a block meets every tap, every
-   tile of c and every panel of f while it is in the cache. A block's sum starts from zero and is added to dw, which keeps
-   rounding small; blocks come in order. The line is cut into shards by geometry and batch alone, each with its own dw, and
-   these are added in order: so threads cannot change a bit. */
+/* dw[kh, kw, c, f] = sum over output pixels of x[its pixel under the tap, c] * dy[pixel, f]. In
+   NHWC both are contiguous where the tile wants them. Output pixels of all images form one line
+   that is cut into blocks; a block meets every tap, every tile of c and every panel of f while it
+   is in the cache. A block's sum starts from zero and is added to dw, which keeps rounding small;
+   blocks come in order. The line is cut into shards by geometry and batch alone, each with its own
+   dw, and these are added in order: so threads cannot change a bit. */
 
 #include "kernels/conv_internal.h"
 
@@ -42,8 +43,8 @@ typedef struct weights_table {
     bool has_tail;
     float panel[WEIGHTS_BLOCK * WEIGHTS_PANEL]; /* a panel of dy, its pixels close together */
     fvi_tile_run near_run[WEIGHTS_BLOCK];       /* the runs again, on near */
-    float
-        near[WEIGHTS_BLOCK * FVI_TILE_ROWS_MAX]; /* the inputs of one tile, pixels close together */
+    /* the inputs of one tile, pixels close together */
+    float near[WEIGHTS_BLOCK * FVI_TILE_ROWS_MAX];
     float patch[WEIGHTS_BLOCK * WEIGHTS_PATCH];
     size_t patch_used;
 } weights_table;
@@ -90,8 +91,8 @@ static void weights_add_run(weights_table *table, const float *a, size_t a_step,
     table->run[table->runs++] = (fvi_tile_run){a, a_step, first, count};
 }
 
-/* Pixels [w0, w1) of one output row; row is the input row they read, first the number of pixel w0 in the block. Only pixels
-   whose tap is inside the image take part. */
+/* Pixels [w0, w1) of one output row; row is the input row they read, first the number of pixel w0
+   in the block. Only pixels whose tap is inside the image take part. */
 static void weights_row_runs(const weights_plan *plan, weights_table *table, const float *row,
                              ptrdiff_t kw, ptrdiff_t w0, ptrdiff_t w1, size_t first)
 {
@@ -105,7 +106,8 @@ static void weights_row_runs(const weights_plan *plan, weights_table *table, con
                     first + (size_t)(lo - w0), (size_t)(hi - lo));
 }
 
-/* The same for a whole kernel row. Where pixels reach over a border, what they read is copied with the zeros they meet. */
+/* The same for a whole kernel row. Where pixels reach over a border, what they read is copied with
+   the zeros they meet. */
 static void weights_merged_runs(const weights_plan *plan, weights_table *table, const float *row,
                                 ptrdiff_t w0, ptrdiff_t w1, size_t first)
 {
@@ -174,8 +176,8 @@ static weights_panel weights_panel_at(const weights_plan *plan, const weights_ta
     return (weights_panel){table->tail, (size_t)(weights_ceil(columns, lanes) * lanes), p};
 }
 
-/* Whole vectors are read of a last panel that ends inside one: the lanes behind meet the next pixel, and are not stored. At the
-   end of dy there is none, so there the panel is copied. */
+/* Whole vectors are read of a last panel that ends inside one: the lanes behind meet the next
+   pixel, and are not stored. At the end of dy there is none, so there the panel is copied. */
 static void weights_tail(const weights_plan *plan, weights_table *table, const float *dy,
                          ptrdiff_t first, ptrdiff_t last)
 {
@@ -193,7 +195,8 @@ static void weights_tail(const weights_plan *plan, weights_table *table, const f
     }
 }
 
-/* Pixels a power of two apart share a few places of the first-level cache: such panels are copied before many tiles read them. */
+/* Pixels a power of two apart share a few places of the first-level cache: such panels are copied
+   before many tiles read them. */
 static void weights_panel_near(const weights_plan *plan, weights_table *table, weights_panel *panel,
                                ptrdiff_t pixels)
 {

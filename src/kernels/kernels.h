@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernel table: all arithmetic on float32 tensors. One table for each instruction set, filled over the plain C one. */
+/* The kernel table: all arithmetic on float32 tensors. One table for each instruction set, filled
+   over the plain C one. */
 #ifndef FVI_KERNELS_H
 #define FVI_KERNELS_H
 
 #include "base/base_internal.h"
 
-/* Sums of MR rows by NR columns in registers, the inner machine of convolution and dense layers; see conv_lower.c. The members are
-   the kernel room's own business: ops never call them. */
+/* Sums of MR rows by NR columns in registers, the inner machine of convolution and dense layers;
+   see conv_lower.c. The members are the kernel room's own business: ops never call them. */
 typedef struct fvi_tile_table fvi_tile_table;
 
-/* Window of a pooling layer over one image. Padding is virtual: it never wins a maximum nor counts in an average. */
+/* Window of a pooling layer over one image. Padding is virtual: it never wins a maximum nor counts
+   in an average. */
 typedef struct fvi_pool {
     int H, W, C, KH, KW, SH, SW, pad_top, pad_left, OH, OW;
 } fvi_pool;
 
-/* ReLU as Keras has it: max if x >= max; x if threshold <= x < max; slope * (x - threshold) below. max: INFINITY for none. */
+/* ReLU as Keras has it: max if x >= max; x if threshold <= x < max; slope * (x - threshold) below.
+   max: INFINITY for none. */
 typedef struct fvi_relu {
     float slope, threshold, max;
 } fvi_relu;
@@ -29,8 +32,9 @@ typedef struct fvi_sgd {
     bool nesterov;
 } fvi_sgd;
 
-/* Contracts: single thread; n counts floats; arrays do not overlap unless "in place" is said; "+=" adds to what is there. Each gives the
-   same bits however its caller cuts the work into calls, except that a reduction's order is part of the call. */
+/* Contracts: single thread; n counts floats; arrays do not overlap unless "in place" is said; "+="
+   adds to what is there. Each gives the same bits however its caller cuts the work into calls,
+   except that a reduction's order is part of the call. */
 typedef struct fvi_kernels {
     const char *isa;             /* "generic", "avx2", ... */
     const fvi_tile_table *tiles; /* for conv_lower.c */
@@ -71,27 +75,32 @@ typedef struct fvi_kernels {
                               const float *y); /* +=; the first maximum gets it */
     void (*average_pool)(const fvi_pool *p, float *y, const float *x);
     void (*average_pool_gradient)(const fvi_pool *p, float *dx, const float *dy); /* += */
-    /* --- optimizers: one pass; false when a gradient or a new weight is not finite (the pass is finished all the same) --- */
+    /* --- optimizers: one pass; false when a gradient or a new weight is not finite (the pass is
+       finished all the same) --- */
     bool (*sgd)(size_t n, float *w, const float *g, float *velocity,
                 const fvi_sgd *p); /* velocity NULL when momentum is 0 */
     bool (*adam)(size_t n, float *w, const float *g, float *m, float *v, const fvi_adam *p);
     bool (*is_finite)(size_t n, const float *x);
 } fvi_kernels;
 
-/* The best table this processor can run, or the named one. NULL: no table of that name, or the processor lacks it (message set). */
+/* The best table this processor can run, or the named one. NULL: no table of that name, or the
+   processor lacks it (message set). */
 const fvi_kernels *fvi_kernels_select(const char *isa);
-/* All tables compiled in, best last; i from 0; NULL past the end. is_usable: this processor can run it. */
+/* All tables compiled in, best last; i from 0; NULL past the end. is_usable: this processor can run
+   it. */
 const fvi_kernels *fvi_kernels_at(int i, bool *is_usable);
 
-/* ---- conv_lower.c: convolution as packed matrix products; dense is H = W = KH = KW = 1 with C inputs and F outputs ---- */
+/* ---- conv_lower.c: convolution as packed matrix products; dense is H = W = KH = KW = 1 with C
+   inputs and F outputs ---- */
 
 typedef struct fvi_conv {
     int H, W, C, F, KH, KW, SH, SW, DH, DW; /* x [N,H,W,C], w [KH,KW,C,F]; strides, dilations */
     int pad_top, pad_left, OH, OW;          /* y [N,OH,OW,F]; bottom and right follow */
 } fvi_conv;
 
-/* Floats of scratch that any of the three passes may need for batches of up to N images with that many threads. FV_E_SHAPE when a product
-   overflows. The results below do not depend on N being cut into smaller batches (forward, input gradient) nor on threads (all). */
+/* Floats of scratch that any of the three passes may need for batches of up to N images with that
+   many threads. FV_E_SHAPE when a product overflows. The results below do not depend on N being cut
+   into smaller batches (forward, input gradient) nor on threads (all). */
 fv_status fvi_conv_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv *g, int N,
                            int threads);
 /* y = conv(x, w) + b; b NULL: no bias. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Template of what rests on exp: sigmoid, tanh, softmax. Included once by each kernels_<isa>.c after kernels_tile.h. */
+/* Template of what rests on exp: sigmoid, tanh, softmax. Included once by each kernels_<isa>.c
+   after kernels_tile.h. */
 
-/* No libm: the same bits on every system, and, as nothing is fused, in every table. Arguments of exp are never above 0 here.
-   exp(x) = 2^n * exp(r) with n the integer nearest x / ln 2 and |r| <= ln 2 / 2; ln 2 is taken off in two parts of which n
-   times the first is exact (W. J. Cody, W. Waite, Software Manual for the Elementary Functions, 1980, chapter 6); then Taylor's
-   series to r^7, whose rest is below 6e-9. Below -87.3 the result would leave the normal numbers and is 0. */
+/* No libm: the same bits on every system, and, as nothing is fused, in every table. Arguments of
+   exp are never above 0 here. exp(x) = 2^n * exp(r) with n the integer nearest x / ln 2 and |r| <=
+   ln 2 / 2; ln 2 is taken off in two parts of which n times the first is exact (W. J. Cody, W.
+   Waite, Software Manual for the Elementary Functions, 1980, chapter 6); then Taylor's series to
+   r^7, whose rest is below 6e-9. Below -87.3 the result would leave the normal numbers and is 0. */
 
 typedef uint32_t FVI_NAME(bits) __attribute__((vector_size(4 * FVI_LANES)));
 #define FVI_BITS FVI_NAME(bits)

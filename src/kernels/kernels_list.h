@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of one instruction set share: how a file turns an instruction set on, and the tables' names. */
+/* What the files of one instruction set share: how a file turns an instruction set on, and the
+   tables' names. */
 #ifndef FVI_KERNELS_LIST_H
 #define FVI_KERNELS_LIST_H
 
 #include "kernels/tile.h"
 
-/* Between these, functions are compiled for the named features, which the source states itself: no flag of the build system is
-   needed. Headers of the system are included before. */
+/* Between these, functions are compiled for the named features, which the source states itself: no
+   flag of the build system is needed. Headers of the system are included before. */
 #define FVI_PRAGMA(text) _Pragma(#text)
 #if defined(__clang__)
 #pragma clang diagnostic ignored                                                                   \

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Template of the loops over elements and the table itself, included once by each kernels_<isa>.c after kernels_tile.h. */
+/* Template of the loops over elements and the table itself, included once by each kernels_<isa>.c
+   after kernels_tile.h. */
 
-/* Plain loops that both compilers turn into vectors of the instruction set in force. Nothing here is fused or reordered, so
-   each entry gives the same bits in every table. FVI_EACH_ALONE says that iterations do not meet: in place is the same index. */
+/* Plain loops that both compilers turn into vectors of the instruction set in force. Nothing here
+   is fused or reordered, so each entry gives the same bits in every table. FVI_EACH_ALONE says that
+   iterations do not meet: in place is the same index. */
 
 #if defined(FVI_CHECKED)
 #define FVI_EACH_ALONE
@@ -38,7 +40,8 @@ static void FVI_NAME(multiply_add)(size_t n, float *y, const float *a, const flo
         y[i] += a[i] * b[i];
 }
 
-/* NaN passes: no comparison holds. Below the threshold a slope of 0 is no product, since 0 * infinity is none. */
+/* NaN passes: no comparison holds. Below the threshold a slope of 0 is no product, since 0 *
+   infinity is none. */
 static void FVI_NAME(relu)(size_t n, float *y, const float *x, const fvi_relu *p)
 {
     const float least = p->threshold, most = p->max;
@@ -61,8 +64,8 @@ static void FVI_NAME(relu)(size_t n, float *y, const float *x, const fvi_relu *p
     }
 }
 
-/* At the threshold itself the slope below counts, at the maximum 0: so TensorFlow has it. Where the slope is 0, so is the
-   product with an infinite dy. */
+/* At the threshold itself the slope below counts, at the maximum 0: so TensorFlow has it. Where the
+   slope is 0, so is the product with an infinite dy. */
 static void FVI_NAME(relu_gradient)(size_t n, float *dx, const float *dy, const float *x,
                                     const fvi_relu *p)
 {
@@ -201,7 +204,8 @@ static inline size_t FVI_NAME(pool_at)(const fvi_pool *p, int h, int w)
     return ((size_t)h * (size_t)p->W + (size_t)w) * (size_t)p->C;
 }
 
-/* Each vector of channels walks the window of an output, in place of which its result stands in a register. */
+/* Each vector of channels walks the window of an output, in place of which its result stands in a
+   register. */
 #define FVI_POOL_EACH(name, ...)                                                                   \
     const size_t channels = (size_t)p->C;                                                          \
     size_t out = 0;                                                                                \

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Template of the tile kernel, included once by each kernels_<isa>.c after its macros. No include guard: that is the point. */
+/* Template of the tile kernel, included once by each kernels_<isa>.c after its macros. No include
+   guard: that is the point. */
 
 /* The includer defines
      FVI_ISA           the word its names start with
      FVI_LANES         floats of a vector
      FVI_ROWS_MAX      rows of the largest tile; FVI_EACH_ROWS(X) is X(1) X(2) ... X(FVI_ROWS_MAX)
      FVI_VECTORS_MAX   vectors of the largest tile; FVI_EACH_VECTORS(X, m) is X(m, 1) X(m, 2) ...
-     FVI_FMA(a, b, c)  a * b + c, fused where the instruction set fuses: with contraction off only an intrinsic says so
+     FVI_FMA(a, b, c)  a * b + c, fused where the instruction set fuses: with contraction off only
+                       an intrinsic says so
      FVI_SQRT(v)       the root of each lane
-     FVI_LOAD_FIRST(p, n), FVI_STORE_FIRST(p, v, n)  the first n lanes, 0 < n < FVI_LANES; other lanes zero, untouched
-   The accumulators are a plain array with constant bounds under fully unrolled loops: both compilers keep it in registers. */
+     FVI_LOAD_FIRST(p, n), FVI_STORE_FIRST(p, v, n)  the first n lanes, 0 < n < FVI_LANES; other
+                       lanes zero, untouched
+   The accumulators are a plain array with constant bounds under fully unrolled loops: both
+   compilers keep it in registers. */
 
 #define FVI_CAT2(a, b) a##_##b
 #define FVI_CAT(a, b) FVI_CAT2(a, b)
@@ -17,7 +21,7 @@
 #define FVI_INLINE static inline __attribute__((always_inline))
 #if defined(__clang__)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define FVI_CHECKED /* a sanitizer sees every access: unrolled, this file would take minutes to compile */
+#define FVI_CHECKED /* every access is seen: unrolled, this file would take minutes to compile */
 #endif
 #endif
 #if defined(FVI_CHECKED)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The tile kernel's calls: a small tile of sums lives in registers, these structs say what it reads and writes. */
+/* The tile kernel's calls: a small tile of sums lives in registers, these structs say what it reads
+   and writes. */
 #ifndef FVI_TILE_H
 #define FVI_TILE_H
 
@@ -7,8 +8,8 @@
 
 #define FVI_TILE_ROWS_MAX 16 /* no instruction set has a taller tile */
 
-/* Rows mode: out[m][j] = start + sum over t, i of rows[t*MR + m][i] * panel[tap[t]*tap_step + i*panel_step + j].
-   One chain an element: t outside, i inside. Forward, input gradient, dense. */
+/* Rows mode: out[m][j] = start + sum over t, i of rows[t*MR + m][i] * panel[tap[t]*tap_step +
+   i*panel_step + j]. One chain an element: t outside, i inside. Forward, input gradient, dense. */
 typedef struct fvi_tile_rows {
     const float *const
         *rows;         /* [taps][MR]: where row m of the tile reads tap t, depth floats each */
@@ -30,7 +31,8 @@ typedef struct fvi_tile_run {
     size_t first, count; /* pixels [first, first + count) of the block that b points to */
 } fvi_tile_run;
 
-/* Runs mode: out[m*out_step + j] += or = sum over runs, pixels of a[m] * b[j]. Weight gradient, bias gradient. */
+/* Runs mode: out[m*out_step + j] += or = sum over runs, pixels of a[m] * b[j]. Weight gradient,
+   bias gradient. */
 typedef struct fvi_tile_runs {
     const fvi_tile_run *run;
     size_t runs;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Models from their first layer to the plan: adding nodes, the sticky error, what a build checks. */
+/* Models from their first layer to the plan: adding nodes, the sticky error, what a build
+   checks. */
 #include "model/model_internal.h"
 
 #include <string.h>

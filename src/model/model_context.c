@@ -87,8 +87,8 @@ static bool context_fit(context_span *span, const context_span *const *placed, i
     return fvi_sum(&after, span->offset, span->size);
 }
 
-/* Best fit, the largest first. With very many layers in order of steps instead, which wastes a little
-   more memory but needs to look only at the spans that are alive. */
+/* Best fit, the largest first. With very many layers in order of steps instead, which wastes a
+   little more memory but needs to look only at the spans that are alive. */
 static bool context_place(context_span *span, const context_span **placed, int n, size_t *total)
 {
     bool in_order = n > CONTEXT_MANY;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A model's layers as Keras-style JSON (Sequential or Functional), and back; weights not included. */
+/* A model's layers as Keras-style JSON (Sequential or Functional), and back; weights not
+   included. */
 #include "model/model_internal.h"
 
 #include <string.h>

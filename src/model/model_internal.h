@@ -20,8 +20,8 @@ struct fv_model {
     char *error;      /* and its text */
     fvi_node *node;
     int n_nodes, capacity;
-    int *
-        name_slot; /* open hash table of 1 + id by name, 0 for free; name_slots is a power of two */
+    /* open hash table of 1 + id by name, 0 for free; name_slots is a power of two */
+    int *name_slot;
     size_t name_slots;
     int input, output;  /* ids; output is -1 until a recipe or build says */
     bool is_sequential; /* every layer on FV_LAST, or Sequential([...]); else Functional */
@@ -72,16 +72,19 @@ const float *fvi_context_forward(fv_context *context, const float *x, int n, boo
 float *fvi_context_output_gradient(
     fv_context *context); /* [n, outputs], to be written before backward */
 void fvi_context_backward(fv_context *context, const float *x);
-/* The first value that is not finite among activations, gradients, weights: "layer conv2d, gradient of kernel"; false: all finite. */
+/* The first value that is not finite among activations, gradients, weights: "layer conv2d, gradient
+   of kernel"; false: all finite. */
 bool fvi_context_find_nonfinite(const fv_context *context, fvi_text *where);
 /* model_name.c */
 int fvi_model_lookup(const fv_model *model, const char *name); /* the layer's id, or -1 */
-/* Checks the name, or makes Keras's automatic one when it is NULL: owned by the caller; NULL after a failure, status in *status. */
+/* Checks the name, or makes Keras's automatic one when it is NULL: owned by the caller; NULL after
+   a failure, status in *status. */
 char *fvi_model_layer_name(const fv_model *model, const fvi_op *op, const char *name,
                            fv_status *status);
 fv_status fvi_model_name_room(fv_model *model); /* before one more node */
 void fvi_model_name_put(fv_model *model, int id);
-/* FV_E_ARG unless a name or class is well formed: not empty, at most FVI_MAX_NAME bytes of UTF-8. */
+/* FV_E_ARG unless a name or class is well formed: not empty, at most FVI_MAX_NAME bytes of
+   UTF-8. */
 fv_status fvi_model_check_name(const char *what, const char *name);
 /* model_build.c */
 fv_status fvi_model_make(fv_model **model, const char *name,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A model from whatever a user names: a model file, a recipe file, a recipe that ships with Fovea. */
+/* A model from whatever a user names: a model file, a recipe file, a recipe that ships with
+   Fovea. */
 #include "model/model_internal.h"
 
 #include <string.h>
@@ -12,7 +13,8 @@ static bool open_begins(const unsigned char *bytes, size_t size, const char *mag
     return size >= length && memcmp(bytes, magic, length) == 0;
 }
 
-/* A header's length has zero bytes at its upper end, which no text has; so also in a file that was cut. */
+/* A header's length has zero bytes at its upper end, which no text has; so also in a file that was
+   cut. */
 static bool open_is_safetensors(const unsigned char *bytes, size_t size)
 {
     return memchr(bytes, 0, size < OPEN_MAGIC ? size : OPEN_MAGIC) != NULL;
@@ -85,7 +87,8 @@ fv_status fv_model_open(fv_model **model, const char *path_or_name, const fv_mod
     if (!path_or_name) return fvi_fail(FV_E_ARG, "fv_model_open: a path or a name is needed");
     const char *recipe = fv_recipe_find(path_or_name);
     bool is_there = fvi_file_exists(path_or_name);
-    /* A file comes before a recipe of that name; a folder that happens to have the name does not. */
+    /* A file comes before a recipe of that name; a folder that happens to have the name does
+       not. */
     if (is_there && !(recipe && fvi_file_is_folder(path_or_name)))
         return open_file(model, path_or_name, config);
     return recipe ? fv_model_from_recipe(model, recipe, path_or_name, config)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The plan: every shape, a place for every weight, the limit on memory; then weights from a seed. */
+/* The plan: every shape, a place for every weight, the limit on memory; then weights from a
+   seed. */
 #include "model/model_internal.h"
 
 #include <math.h>

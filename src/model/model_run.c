@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Running a model: two loops over its layers, forward and backward, and the calls that stand on them. */
+/* Running a model: two loops over its layers, forward and backward, and the calls that stand on
+   them. */
 #include "model/model_internal.h"
 
 #include <string.h>

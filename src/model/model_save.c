@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Model files: safetensors, one tensor for each weight, and the graph, classes and scaling beside. */
+/* Model files: safetensors, one tensor for each weight, and the graph, classes and scaling
+   beside. */
 #include "model/model_internal.h"
 
 #include <math.h>

@@ -88,8 +88,8 @@ static size_t summary_place(const char *text, int number)
     return at;
 }
 
-/* The name, made safe and at most `width` characters long. It is cut in the middle, because the number
-   at the end is what tells conv2d_17 from conv2d_18. */
+/* The name, made safe and at most `width` characters long. It is cut in the middle, because the
+   number at the end is what tells conv2d_17 from conv2d_18. */
 static const char *summary_name(char out[FVI_SAFE_TEXT], const char *name, int width)
 {
     int length = summary_length(fvi_safe(out, name));
@@ -139,7 +139,8 @@ static int summary_clamp(int width, int least, int most)
     return width < least ? least : width > most ? most : width;
 }
 
-/* Every column as wide as its longest entry asks for, within bounds that keep the whole readable. */
+/* Every column as wide as its longest entry asks for, within bounds that keep the whole
+   readable. */
 static void summary_measure(summary_table *t)
 {
     char safe[FVI_SAFE_TEXT], entry[SUMMARY_ENTRY], number[SUMMARY_NUMBER];

@@ -289,7 +289,8 @@ static fv_status recipe_assign(fvi_recipe_reader *r)
     return recipe_set_variable(r, &name, id);
 }
 
-/* import a.b, from a import (b, c as d), ...: nothing is loaded, so what they say does not matter. */
+/* import a.b, from a import (b, c as d), ...: nothing is loaded, so what they say does not
+   matter. */
 static fv_status recipe_import(fvi_recipe_reader *r)
 {
     FVI_TRY(fvi_recipe_next(&r->lex));
@@ -303,7 +304,8 @@ static fv_status recipe_import(fvi_recipe_reader *r)
     return FV_OK;
 }
 
-/* Sequential([...]) or Model(...) that no variable keeps, the model's variable by itself; else a message about what it is. */
+/* Sequential([...]) or Model(...) that no variable keeps, the model's variable by itself; else a
+   message about what it is. */
 static fv_status recipe_bare(fvi_recipe_reader *r)
 {
     char word[FVI_RECIPE_WORD], safe[FVI_SAFE_TEXT];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A recipe from the inside: its tokens, and the values and arguments made of them. For recipe*.c. */
+/* A recipe from the inside: its tokens, and the values and arguments made of them. For
+   recipe*.c. */
 #ifndef FVI_RECIPE_INTERNAL_H
 #define FVI_RECIPE_INTERNAL_H
 
@@ -59,7 +60,8 @@ fv_status fvi_recipe_unknown(const fvi_recipe_lexer *r, const fvi_recipe_token *
                              const char *kind, const char *const *list, size_t count);
 /* Step over that sign, or "expected WHAT". */
 fv_status fvi_recipe_take(fvi_recipe_lexer *r, char sign, const char *what);
-/* Between two things in brackets: step over a comma, or stand on the closing sign. *more: another thing follows. */
+/* Between two things in brackets: step over a comma, or stand on the closing sign. *more: another
+   thing follows. */
 fv_status fvi_recipe_comma(fvi_recipe_lexer *r, char close, bool *more);
 
 /* ---- recipe_value.c: tokens to values ---- */
@@ -74,7 +76,8 @@ typedef struct fvi_recipe_arguments {
     bool has_keyword;
 } fvi_recipe_arguments;
 
-/* From "(" to past ")": the arguments of the layer that `word` names. On failure nothing is left to free. */
+/* From "(" to past ")": the arguments of the layer that `word` names. On failure nothing is left to
+   free. */
 fv_status fvi_recipe_read_arguments(fvi_recipe_lexer *r, const fvi_recipe_token *word,
                                     const fvi_op *op, fvi_recipe_arguments *arguments);
 void fvi_recipe_free_arguments(fvi_recipe_arguments *arguments);
@@ -116,7 +119,8 @@ fv_status fvi_recipe_read_layer(fvi_recipe_reader *r, const fvi_recipe_token *wo
                                 fvi_recipe_layer *layer);
 /* The config from the arguments. */
 fv_status fvi_recipe_configure(const fvi_recipe_reader *r, fvi_recipe_layer *layer);
-/* Add it to the model, which takes its config. Place and name stay for messages until it is freed. */
+/* Add it to the model, which takes its config. Place and name stay for messages until it is
+   freed. */
 fv_status fvi_recipe_add(fvi_recipe_reader *r, fvi_recipe_layer *layer, const int *inputs,
                          size_t n_inputs, int *id);
 void fvi_recipe_free_layer(fvi_recipe_layer *layer);
@@ -127,7 +131,8 @@ fv_status fvi_recipe_tensors(fvi_recipe_reader *r, fvi_recipe_ids *ids);
 
 /* ---- recipe.c: Sequential, Model, statements ---- */
 
-/* fv_model_from_recipe for a text of a known size, in which a NUL byte is an error like any other. */
+/* fv_model_from_recipe for a text of a known size, in which a NUL byte is an error like any
+   other. */
 fv_status fvi_recipe_read(fv_model **model, const char *text, size_t size, const char *where,
                           const fv_model_config *config);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The layers of a recipe: their arguments checked, applied to what stands before, added to the model. */
+/* The layers of a recipe: their arguments checked, applied to what stands before, added to the
+   model. */
 #include "model/recipe_internal.h"
 
 #include <string.h>

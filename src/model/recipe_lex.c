@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The text of a recipe cut into tokens, each with its line and column; and the messages about them. */
+/* The text of a recipe cut into tokens, each with its line and column; and the messages about
+   them. */
 #include "model/recipe_internal.h"
 
 #include <stdio.h>
@@ -120,7 +121,8 @@ void fvi_recipe_word(char out[FVI_RECIPE_WORD], const fvi_recipe_token *token)
 
 /* ---- the text as a whole ---- */
 
-/* Bytes of the UTF-8 character at s, of which `left` bytes are there; 0 when it is none (RFC 3629). */
+/* Bytes of the UTF-8 character at s, of which `left` bytes are there; 0 when it is none (RFC
+   3629). */
 static size_t recipe_utf8(const unsigned char *s, size_t left)
 {
     if (s[0] < 0x80) return 1;

@@ -116,7 +116,8 @@ static fv_status recipe_list(fvi_recipe_lexer *r, fvi_value **value)
     return status;
 }
 
-/* One argument of an initializer. Which key a bare value means only Keras knows: it gets its number. */
+/* One argument of an initializer. Which key a bare value means only Keras knows: it gets its
+   number. */
 static fv_status recipe_object_argument(fvi_recipe_lexer *r, fvi_value *config)
 {
     char key[FVI_RECIPE_WORD];

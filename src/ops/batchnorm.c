@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* BatchNormalization: y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, for each channel over the batch. */
+/* BatchNormalization: y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, for each channel
+   over the batch. */
 #include "ops/op.h"
 
 #include <float.h>
 #include <limits.h>
 #include <math.h>
 
-/* Sums over the batch are made in parts of so many rows and put together in order, so that they do not depend on the threads. */
+/* Sums over the batch are made in parts of so many rows and put together in order, so that they do
+   not depend on the threads. */
 #define BATCHNORM_ROWS 4096
 
 /* Where the weights stand in r->w; -1: there is none. */
@@ -30,7 +32,8 @@ static fv_status batchnorm_vector(fvi_node *n, int *place, const char *name,
     return fvi_node_weight(n, name, (fv_shape){1, {g->C}}, initializer, g->C, g->C, is_state);
 }
 
-/* Scratch: sums of all parts, two of C doubles each, then three rows of C floats. State: mean and 1/sqrt(variance + epsilon). */
+/* Scratch: sums of all parts, two of C doubles each, then three rows of C floats. State: mean and
+   1/sqrt(variance + epsilon). */
 static fv_status batchnorm_room(fvi_node *n, const fvi_setup *setup)
 {
     const batchnorm_geometry *g = n->geometry;
@@ -103,7 +106,8 @@ static size_t batchnorm_part(const batchnorm_work *work, size_t task, size_t *ro
     return first * (size_t)work->C;
 }
 
-/* Run fn on every part, then, if asked to, add the sums up in the order of the parts, into the first. */
+/* Run fn on every part, then, if asked to, add the sums up in the order of the parts, into the
+   first. */
 static void batchnorm_each(batchnorm_work *work, bool has_sums, void (*fn)(void *, size_t))
 {
     size_t C = (size_t)work->C, parts = batchnorm_parts(work->rows);
@@ -159,10 +163,11 @@ static double batchnorm_inverse(const fvi_run *r, double variance)
     return 1.0 / sqrt(variance + (double)config->epsilon);
 }
 
-/* moving = momentum * moving + (1 - momentum) * batch. The batch's variance is divided by the number of rows N to normalise, and
-   also for the average of vectors; for images Keras runs TensorFlow's fused kernel, which averages the unbiased one, times
-   N / (N - 1), with 1 in place of N - 1 for a single row. When the run asks for the plain mean of its batches, batch k has the share
-   1 / k. */
+/* moving = momentum * moving + (1 - momentum) * batch. The batch's variance is divided by the
+   number of rows N to normalise, and also for the average of vectors; for images Keras runs
+   TensorFlow's fused kernel, which averages the unbiased one, times N / (N - 1), with 1 in place of
+   N - 1 for a single row. When the run asks for the plain mean of its batches, batch k has the
+   share 1 / k. */
 static void batchnorm_move(const batchnorm_work *work, int channel, double mean, double variance)
 {
     const fvi_run *r = work->r;
@@ -200,8 +205,8 @@ static void batchnorm_forward(const fvi_run *r)
     batchnorm_each(&work, false, batchnorm_affine_task);
 }
 
-/* dx = gamma * inv * (dy - sum(dy)/N - xhat * sum(dy * xhat)/N), xhat = (x - mean) * inv: linear in dy and x, channel by channel
-   (Ioffe, Szegedy 2015, section 3, collected). */
+/* dx = gamma * inv * (dy - sum(dy)/N - xhat * sum(dy * xhat)/N), xhat = (x - mean) * inv: linear in
+   dy and x, channel by channel (Ioffe, Szegedy 2015, section 3, collected). */
 static void batchnorm_backward(const fvi_run *r)
 {
     const batchnorm_geometry *g = r->node->geometry;

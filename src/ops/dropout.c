@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Dropout: in training each value is zeroed with probability rate, the rest scaled by 1 / (1 - rate). */
+/* Dropout: in training each value is zeroed with probability rate, the rest scaled by 1 / (1 -
+   rate). */
 #include "ops/op.h"
 
 #include <string.h>
@@ -24,14 +25,16 @@ static size_t dropout_count(const fvi_run *r)
     return (size_t)r->n * fvi_image_floats(&r->node->y_shape);
 }
 
-/* Layers of one step get streams far apart, and so do steps of one layer: multiples of 2^32 / golden ratio meet again only after
-   some 10^7 steps, whatever the pair of layers (Knuth, The Art of Computer Programming 3, 6.4). */
+/* Layers of one step get streams far apart, and so do steps of one layer: multiples of 2^32 /
+   golden ratio meet again only after some 10^7 steps, whatever the pair of layers (Knuth, The Art
+   of Computer Programming 3, 6.4). */
 static uint32_t dropout_stream(const fvi_run *r)
 {
     return r->step + (uint32_t)r->node_id * UINT32_C(0x9E3779B9);
 }
 
-/* Keep a value when its 32 random bits, as a fraction, are rate or more; the value's place in the batch picks the bits. */
+/* Keep a value when its 32 random bits, as a fraction, are rate or more; the value's place in the
+   batch picks the bits. */
 static void dropout_draw(const fvi_run *r, unsigned char *mask, size_t first, size_t count)
 {
     const fv_dropout_config *config = r->node->config;

@@ -31,7 +31,8 @@ static void merge_add_piece(const fvi_run *r, size_t first, size_t count)
     }
 }
 
-/* Two inputs may be one layer and then have one dx: within a piece they come one after the other. */
+/* Two inputs may be one layer and then have one dx: within a piece they come one after the
+   other. */
 static void merge_add_piece_back(const fvi_run *r, size_t first, size_t count)
 {
     for (int i = 0; i < r->node->n_inputs; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a layer is. Read this first: an op is one kind of layer, a node is one layer of one model, a run is one call of it. */
+/* What a layer is. Read this first: an op is one kind of layer, a node is one layer of one model, a
+   run is one call of it. */
 #ifndef FVI_OP_H
 #define FVI_OP_H
 
@@ -8,7 +9,8 @@
 
 typedef struct fvi_op fvi_op;
 
-/* ---- fields: what a config struct holds; drive Keras-style calls, JSON, defaults and range checks (op_config.c) ---- */
+/* ---- fields: what a config struct holds; drive Keras-style calls, JSON, defaults and range checks
+   (op_config.c) ---- */
 
 typedef enum fvi_field_kind {
     FVI_FIELD_INT,     /* int */
@@ -17,12 +19,18 @@ typedef enum fvi_field_kind {
     FVI_FIELD_AXIS,    /* int, never 0 (the batch); Keras: -1, or [3] in older files */
     FVI_FIELD_WITHOUT, /* bool that is true when Keras's flag is False: use_bias -> without_bias */
     FVI_FIELD_WORD,    /* enum; one of .words */
-    FVI_FIELD_INITIALIZER, /* fv_initializer; Keras: "he_normal" or HeNormal() as {"class_name": "HeNormal"} */
-    FVI_FIELD_PADDING, /* fv_padding, then int[4] at .extra: "valid", "same", or ZeroPadding2D's forms */
-    FVI_FIELD_PADS,  /* int[4], then bool without at .extra: 1, (2, 3), ((1, 1), (2, 2)) */
-    FVI_FIELD_SHAPE, /* int[4]: (28, 28, 1). extra 1: Keras's batch_shape with a leading None, the form that is written out */
-    FVI_FIELD_IGNORED /* a Keras key that has no meaning here: only None and .words are accepted, the first being the default. A
-                         word's value is its fvi_value_kind. Written out unless .words is NULL or .extra is 1 (not every Keras has it) */
+    /* fv_initializer; Keras: "he_normal" or HeNormal() as {"class_name": "HeNormal"} */
+    FVI_FIELD_INITIALIZER,
+    /* fv_padding, then int[4] at .extra: "valid", "same", or ZeroPadding2D's forms */
+    FVI_FIELD_PADDING,
+    FVI_FIELD_PADS, /* int[4], then bool without at .extra: 1, (2, 3), ((1, 1), (2, 2)) */
+    /* int[4]: (28, 28, 1). extra 1: Keras's batch_shape with a leading None, the form that is
+       written out */
+    FVI_FIELD_SHAPE,
+    /* a Keras key that has no meaning here: only None and .words are accepted, the first being the
+       default. A word's value is its fvi_value_kind. Written out unless .words is NULL or .extra is
+       1 (not every Keras has it) */
+    FVI_FIELD_IGNORED
 } fvi_field_kind;
 
 typedef struct fvi_word {
@@ -35,10 +43,11 @@ typedef struct fvi_field {
     fvi_field_kind kind;
     size_t offset, extra; /* into the config struct */
     bool required;
-    double
-        standard; /* what Keras has when the key is absent; written out in JSON when the struct holds 0 */
-    double least,
-        most; /* of each number, after the default is put in. A float whose standard is not 0 must be above 0 */
+    /* what Keras has when the key is absent; written out in JSON when the struct holds 0 */
+    double standard;
+    /* of each number, after the default is put in. A float whose standard is not 0 must be
+       above 0 */
+    double least, most;
     const fvi_word *words; /* ends with {NULL, 0} */
 } fvi_field;
 
@@ -53,8 +62,9 @@ typedef struct fvi_weight {
     fv_initializer initializer;
     double fan_in, fan_out;
     bool is_state; /* not trainable: forward moves it in training, the optimizer never does */
-    size_t count,
-        offset; /* floats; offset into the model's weights (and, if trainable, weight gradients): set by the planner */
+    /* floats; offset into the model's weights (and, if trainable, weight gradients): set by the
+       planner */
+    size_t count, offset;
 } fvi_weight;
 
 /* What a node may need to know of its surroundings when it plans. */
@@ -66,8 +76,9 @@ typedef struct fvi_setup {
 typedef struct fvi_node {
     const fvi_op *op;
     char *name; /* owned */
-    void *
-        config; /* owned copy, op->config_size bytes, pairs completed and defaults put in (fvi_op_config_complete) */
+    /* owned copy, op->config_size bytes, pairs completed and defaults put in
+       (fvi_op_config_complete) */
+    void *config;
     int *input; /* owned; ids of earlier nodes */
     int n_inputs;
     fv_shape
@@ -91,10 +102,13 @@ typedef struct fvi_run {
     fvi_threads *threads;
     int n;         /* images in this batch, >= 0 */
     bool training; /* batch statistics, dropout; state is written and will be read by backward */
-    bool
-        logits; /* leave the layer's last activation out, forwards and backwards: the loss works on what is before it */
-    int statistics; /* training: 0: state weights move as the layer says; k >= 1: this is batch k of those they are the mean of */
-    uint64_t seed;  /* with step and node_id: the random numbers of dropout */
+    /* leave the layer's last activation out, forwards and backwards: the loss works on what is
+       before it */
+    bool logits;
+    /* training: 0: state weights move as the layer says; k >= 1: this is batch k of those they are
+       the mean of */
+    int statistics;
+    uint64_t seed; /* with step and node_id: the random numbers of dropout */
     uint32_t step;
     int node_id;
     const float *const *x; /* [n_inputs], each [n, x_shape...] */
@@ -103,8 +117,8 @@ typedef struct fvi_run {
     float *dy;        /* backward may overwrite it: nobody reads it afterwards */
     float *const *dx; /* [n_inputs]; add into each; skip NULL */
     float *const *dw; /* [n_weights]; add into each; NULL for state weights */
-    void *
-        state; /* state_fixed + n * state_per_image bytes, 64-byte aligned; NULL when not training */
+    /* state_fixed + n * state_per_image bytes, 64-byte aligned; NULL when not training */
+    void *state;
     float *scratch;
 } fvi_run;
 
@@ -112,15 +126,15 @@ typedef struct fvi_run {
 
 struct fvi_op {
     const char *name; /* Keras class name, also the saved name */
-    const char *
-        alias; /* a second name that Keras has for it ("MaxPool2D"): read, never written; NULL: none */
+    /* a second name that Keras has for it ("MaxPool2D"): read, never written; NULL: none */
+    const char *alias;
     size_t config_size;
     const fvi_field *fields;
     size_t n_fields;
     int min_inputs, max_inputs;
-    bool
-        is_view; /* y is x under another shape: the planner gives both the same memory; forward and backward are NULL (as they are in
-                    InputLayer, whose y is the caller's batch) */
+    /* y is x under another shape: the planner gives both the same memory; forward and backward are
+       NULL (as they are in InputLayer, whose y is the caller's batch) */
+    bool is_view;
     fv_status (*infer)(
         fvi_node *n,
         const fvi_setup
@@ -137,21 +151,26 @@ const fvi_op *fvi_op_find(const char *name);  /* NULL: none */
 const fvi_op *fvi_op_at(size_t i);            /* NULL past the end */
 const char *fvi_op_nearest(const char *name); /* the known name nearest to it, or NULL */
 
-/* op_config.c. All errors are FV_E_ARG (from a value FV_E_FORMAT, or FV_E_UNSUPPORTED for what only Keras can do) with a message
-   such as `strides 0: expected an integer of 1 or more`; the caller adds the layer. */
+/* op_config.c. All errors are FV_E_ARG (from a value FV_E_FORMAT, or FV_E_UNSUPPORTED for what only
+   Keras can do) with a message such as `strides 0: expected an integer of 1 or more`; the caller
+   adds the layer. */
 
-/* Check a config given in C and complete it: defaults for zeros, second of a pair. config has op->config_size bytes. */
+/* Check a config given in C and complete it: defaults for zeros, second of a pair. config has
+   op->config_size bytes. */
 fv_status fvi_op_config_complete(const fvi_op *op, void *config);
-/* Fill config (zeroed, op->config_size bytes) from a dict of Keras's keys, then complete it. "name", "trainable", "dtype" are skipped;
-   unknown keys are errors that name the nearest known one. *bad, if not NULL, points at the value at fault, for its line and column. */
+/* Fill config (zeroed, op->config_size bytes) from a dict of Keras's keys, then complete it.
+   "name", "trainable", "dtype" are skipped; unknown keys are errors that name the nearest known
+   one. *bad, if not NULL, points at the value at fault, for its line and column. */
 fv_status fvi_op_config_from_dict(const fvi_op *op, void *config, const fvi_value *dict,
                                   const fvi_value **bad);
-/* The reverse: every field under Keras's key, defaults too, as Keras's get_config gives them. Without the name. */
+/* The reverse: every field under Keras's key, defaults too, as Keras's get_config gives them.
+   Without the name. */
 fv_status fvi_op_config_to_dict(const fvi_op *op, const void *config, fvi_value **dict);
 
 /* ---- shared by the ops ---- */
 
-/* activation.c: in place on y after, and on dy before, the linear part of a layer. rows * C floats. */
+/* activation.c: in place on y after, and on dy before, the linear part of a layer. rows * C
+   floats. */
 void fvi_activate(const fvi_run *r, fv_activation_kind kind, float *y, size_t rows, int C);
 void fvi_activate_gradient(const fvi_run *r, fv_activation_kind kind, float *dy, const float *y,
                            size_t rows, int C);
@@ -161,17 +180,20 @@ extern const fvi_word
 
 /* op_node.c. Call fn(r, i) for each image i of the batch, on r->threads. */
 void fvi_each_image(const fvi_run *r, void (*fn)(const fvi_run *r, int i));
-/* Call fn(r, first, count) on pieces of [0, n), n counting floats; where it is cut depends on n alone. */
+/* Call fn(r, first, count) on pieces of [0, n), n counting floats; where it is cut depends on n
+   alone. */
 void fvi_each_piece(const fvi_run *r, size_t n,
                     void (*fn)(const fvi_run *r, size_t first, size_t count));
 #define FVI_PIECE 4096                          /* every piece begins at a multiple of it */
 size_t fvi_image_floats(const fv_shape *shape); /* product of dims, known to fit */
-/* Begin infer: forget what an earlier one set; geometry_size bytes in n->geometry, zeroed (0: none). */
+/* Begin infer: forget what an earlier one set; geometry_size bytes in n->geometry, zeroed (0:
+   none). */
 fv_status fvi_node_begin(fvi_node *n, size_t geometry_size);
 /* Declare a weight in infer; counts are checked. */
 fv_status fvi_node_weight(fvi_node *n, const char *name, fv_shape shape, fv_initializer initializer,
                           double fan_in, double fan_out, bool is_state);
-/* FV_E_SHAPE unless input i of the node has that rank: "images of rank 3 (H, W, C) are needed, found 128". */
+/* FV_E_SHAPE unless input i of the node has that rank: "images of rank 3 (H, W, C) are needed,
+   found 128". */
 fv_status fvi_node_rank(const fvi_node *n, int i, int rank);
 /* Images [H,W,C] under a window that slides: window[0] for H, window[1] for W. */
 typedef struct fvi_slide {

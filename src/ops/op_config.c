@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Config structs to and from Keras's keys, and what is said when one is wrong; driven by fvi_field. */
+/* Config structs to and from Keras's keys, and what is said when one is wrong; driven by
+   fvi_field. */
 #include "ops/op_field.h"
 
 #include <float.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Each kind of field: read from a value, complete and check, write to a value. The table is at the end. */
+/* Each kind of field: read from a value, complete and check, write to a value. The table is at the
+   end. */
 #include "ops/op_field.h"
 
 #include <float.h>
@@ -247,7 +248,8 @@ static fvi_value *field_write_word(const fvi_field *f, const void *config)
     return field_write_word_of(f->words, *field_const_ints(config, f->offset));
 }
 
-/* "he_normal", "HeNormal", or {"class_name": "HeNormal", ...}; its seed is the model's affair. NULL: none of them. */
+/* "he_normal", "HeNormal", or {"class_name": "HeNormal", ...}; its seed is the model's affair.
+   NULL: none of them. */
 static const field_initializer *field_find_initializer(const fvi_value *value)
 {
     const char *name =

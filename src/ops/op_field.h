@@ -9,7 +9,8 @@
 
 typedef struct fvi_field_way {
     const char *expected; /* for messages; a range or the list of words is put behind it */
-    /* From a value; false: of another kind or out of range. A zero that would mean "default" counts as out of range. */
+    /* From a value; false: of another kind or out of range. A zero that would mean "default" counts
+       as out of range. */
     bool (*read)(const fvi_field *f, void *config, const fvi_value *value);
     /* Put the default in, then check; false: out of range. */
     bool (*complete)(const fvi_field *f, void *config);

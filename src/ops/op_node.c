@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the ops share: declaring weights, checking shapes, fitting windows, cutting work into tasks. */
+/* What the ops share: declaring weights, checking shapes, fitting windows, cutting work into
+   tasks. */
 #include "ops/op.h"
 
 #include <stdio.h>

@@ -5,8 +5,8 @@
 #include <limits.h>
 #include <math.h>
 
-/* A window that lies wholly in padding would have nothing to take the maximum or mean of. "same" never makes one; pads smaller than
-   the pool cannot. */
+/* A window that lies wholly in padding would have nothing to take the maximum or mean of. "same"
+   never makes one; pads smaller than the pool cannot. */
 static fv_status pool2d_check_pads(const fv_pool2d_config *c)
 {
     for (int side = 0; c->padding == FV_EXPLICIT && side < 4; side++) {

@@ -106,7 +106,8 @@ static void reshape_padding_backward(const fvi_run *r)
 
 static const fvi_word reshape_false[] = {{"False", FVI_VALUE_BOOL}, {NULL, 0}};
 
-/* Keras writes batch_shape; people write shape. sparse, ragged and optional are not in every version. */
+/* Keras writes batch_shape; people write shape. sparse, ragged and optional are not in every
+   version. */
 static const fvi_field reshape_input_fields[] = {
     {.key = "shape", .kind = FVI_FIELD_SHAPE, .offset = offsetof(fv_input_config, shape)},
     {.key = "batch_size", .kind = FVI_FIELD_IGNORED},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The only training loop. Read it and you have read training: the arithmetic is below, in ops and kernels. */
+/* The only training loop. Read it and you have read training: the arithmetic is below, in ops and
+   kernels. */
 #include "train/train_internal.h"
 
 #include <math.h>
@@ -104,9 +105,10 @@ static bool fit_has_statistics(const fv_model *model)
     return model->weight_floats > model->trainable_floats;
 }
 
-/* Moving statistics follow the weights at a distance, since they were gathered while these moved: far enough, after a few epochs at
-   a usual learning rate, to cost a third of the accuracy. So they are averaged anew with the weights as they are, over the first
-   pictures of the epoch's order. Source: Wu, Johnson, Rethinking "Batch" in BatchNorm, 2021, section 3. */
+/* Moving statistics follow the weights at a distance, since they were gathered while these moved:
+   far enough, after a few epochs at a usual learning rate, to cost a third of the accuracy. So they
+   are averaged anew with the weights as they are, over the first pictures of the epoch's order.
+   Source: Wu, Johnson, Rethinking "Batch" in BatchNorm, 2021, section 3. */
 static fv_status fit_statistics(fit_state *f, int most)
 {
     fv_model *m = f->model;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Losses: value and gradient in one pass over the rows of a batch, in double. The table of losses is at the end. */
+/* Losses: value and gradient in one pass over the rows of a batch, in double. The table of losses
+   is at the end. */
 #include "train/train_internal.h"
 
 #include <math.h>
@@ -14,7 +15,8 @@ static double loss_target(const fvi_targets *t, int row, int j)
     return t->label[row] == j ? 1.0 : 0.0;
 }
 
-/* From logits z: L = max(z,0) - z*t + log(1 + exp(-|z|)), which never overflows; dL/dz = sigmoid(z) - t. */
+/* From logits z: L = max(z,0) - z*t + log(1 + exp(-|z|)), which never overflows; dL/dz = sigmoid(z)
+   - t. */
 static double loss_binary_logit(double *dz, double z, double t)
 {
     double e = exp(-fabs(z));
@@ -48,7 +50,8 @@ static double loss_binary(float *dy, const float *y, const fvi_targets *t, int n
     return sum;
 }
 
-/* From logits: L = sum t_j (log sum exp(z - m) - (z_j - m)), m the largest; dL/dz_j = p_j sum(t) - t_j. */
+/* From logits: L = sum t_j (log sum exp(z - m) - (z_j - m)), m the largest; dL/dz_j = p_j sum(t) -
+   t_j. */
 static double loss_categorical_logits(float *dy, const float *z, const fvi_targets *t, int row,
                                       int n)
 {
@@ -69,7 +72,8 @@ static double loss_categorical_logits(float *dy, const float *z, const fvi_targe
     return isfinite(total) ? loss : NAN;
 }
 
-/* From probabilities p, which Keras first divides by their sum S: L = -sum t_j log(p_j / S), the quotient clipped. */
+/* From probabilities p, which Keras first divides by their sum S: L = -sum t_j log(p_j / S), the
+   quotient clipped. */
 static double loss_categorical_probabilities(float *dy, const float *p, const fvi_targets *t,
                                              int row, int n)
 {
@@ -171,7 +175,8 @@ fv_status fvi_loss_choose(const fvi_loss_kind **kind, fvi_targets *t, const fv_m
     if (!*kind) return fvi_fail(FV_E_ARG, "loss %d: no such loss", (int)loss);
     FVI_TRY(loss_check_choice(*kind, dataset, out.dim[0]));
     FVI_TRY(loss_check_labels(dataset, *kind, out.dim[0]));
-    /* A network that ends without sigmoid or softmax gives logits, unless its caller says otherwise by naming a loss. */
+    /* A network that ends without sigmoid or softmax gives logits, unless its caller says otherwise
+       by naming a loss. */
     *t = (fvi_targets){.C = out.dim[0],
                        .logits = head == (*kind)->head || (is_auto && head == FV_LINEAR)};
     return FV_OK;

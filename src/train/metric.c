@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Metrics: accuracy as Keras counts it, confusion; and the batch that both training and evaluation fill. */
+/* Metrics: accuracy as Keras counts it, confusion; and the batch that both training and evaluation
+   fill. */
 #include "train/train_internal.h"
 
 #include <math.h>

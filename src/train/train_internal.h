@@ -7,8 +7,8 @@
 #include "data/data_internal.h"
 #include "model/model_internal.h"
 
-/* What the outputs of one batch are held to. Exactly one of label and target is set, except that binary cross-entropy of one
-   output takes either. */
+/* What the outputs of one batch are held to. Exactly one of label and target is set, except that
+   binary cross-entropy of one output takes either. */
 typedef struct fvi_targets {
     const int32_t *label; /* [n] */
     const float *target;  /* [n, C] */
@@ -19,15 +19,17 @@ typedef struct fvi_targets {
 typedef struct fvi_loss_kind {
     fv_loss loss;
     const char *name;
-    fv_activation_kind
-        head; /* the activation it takes over from the model, when that is the last one */
-    /* The sum over n rows of y [n,C]; dy [n,C], or NULL, gets the gradient of the mean. Double sums in the order of the rows. */
+    /* the activation it takes over from the model, when that is the last one */
+    fv_activation_kind head;
+    /* The sum over n rows of y [n,C]; dy [n,C], or NULL, gets the gradient of the mean. Double sums
+       in the order of the rows. */
     double (*rows)(float *dy, const float *y, const fvi_targets *t, int n);
     /* How many of n rows are right; a share of a row where each output is a question of its own. */
     double (*right)(const float *y, const fvi_targets *t, int n);
 } fvi_loss_kind;
 
-/* loss.c. Which loss fits this model and this data set: checks outputs, labels and the choice; sets t->C and t->logits. */
+/* loss.c. Which loss fits this model and this data set: checks outputs, labels and the choice; sets
+   t->C and t->logits. */
 fv_status fvi_loss_choose(const fvi_loss_kind **kind, fvi_targets *t, const fv_model *model,
                           const fv_dataset *dataset, fv_loss loss);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A program of somebody else: installed headers, installed library, nothing more. Argument: the version it expects. */
+/* A program of somebody else: installed headers, installed library, nothing more. Argument: the
+   version it expects. */
 #include <fovea/base.h>
 #include <fovea/textbook.h>
 
