@@ -72,6 +72,7 @@ for value in nan -1 0 1e30 x; do
     expect 2 '--lr' "$fovea" train lenet5 --data made:digits "--lr=$value"
 done
 expect 2 'did you mean adam' "$fovea" train lenet5 --data made:digits --optimizer adm
+expect 2 'expected one of generic' "$fovea" train lenet5 --data made:digits --isa sse9
 expect 2 '--min-accuracy' "$fovea" evaluate m --data made:digits --min-accuracy 2
 [ "$(find . -type f ! -name out ! -name err | wc -l)" = 0 ] || bad "a usage error left files"
 

@@ -41,6 +41,19 @@ const fvi_kernels *fvi_kernels_at(int i, bool *is_usable)
     return select_list[i].kernels;
 }
 
+/* Sets the message: the names there are, and the one that was not found. */
+static void select_refuse(const char *isa)
+{
+    char safe[FVI_SAFE_TEXT];
+    fvi_text names = {0};
+    for (size_t i = 0; i < FVI_COUNT(select_list); i++) {
+        fvi_text_add(&names, "%s%s", i > 0 ? ", " : "", select_list[i].kernels->isa);
+    }
+    fvi_fail(FV_E_ARG, "instruction set \"%s\": no such kernels; expected one of %s",
+             fvi_safe(safe, isa ? isa : ""), names.status == FV_OK ? names.data : "the list");
+    fvi_text_free(&names);
+}
+
 const fvi_kernels *fvi_kernels_select(const char *isa)
 {
     for (size_t i = FVI_COUNT(select_list); i-- > 0;) {
@@ -52,6 +65,6 @@ const fvi_kernels *fvi_kernels_select(const char *isa)
             return NULL;
         }
     }
-    fvi_fail(FV_E_ARG, "no kernels are named \"%s\"", isa ? isa : "");
+    select_refuse(isa);
     return NULL;
 }
