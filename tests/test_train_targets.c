@@ -116,11 +116,42 @@ static void test_several_questions(void **state)
     fv_dataset_free(d);
 }
 
+static bool stop_in_between(const fv_progress *p, void *user)
+{
+    int *calls = user;
+    *calls += p->is_between;
+    return !p->is_between || *calls < 2;
+}
+
+/* Asked between two epochs, the callback stops: the epoch counts, its validation does not. */
+static void test_stopped_while_validating(void **state)
+{
+    (void)state;
+    float x[PICTURES * INPUTS], target[PICTURES * CLASSES];
+    int32_t label[PICTURES];
+    int calls = 0;
+    fill(x, label, target);
+    fv_dataset *d = dataset_of(x, label, NULL);
+    fv_model *m = model_of(FV_SOFTMAX);
+    fv_history h = {0};
+    fv_fit_config config = {
+        .epochs = 5, .batch_size = 16, .progress = stop_in_between, .user = &calls};
+    assert_int_equal(fv_fit(m, &h, d, d, &config), FV_E_CANCELLED);
+    assert_non_null(strstr(fv_error(), "after epoch 1"));
+    assert_int_equal(calls, 2); /* of the three batches of the validation */
+    assert_int_equal(h.count, 1);
+    assert_true(h.epochs[0].loss > 0 && isnan(h.epochs[0].val_loss));
+    fv_history_free(&h);
+    fv_model_free(m);
+    fv_dataset_free(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_hot_is_sparse),
         cmocka_unit_test(test_several_questions),
+        cmocka_unit_test(test_stopped_while_validating),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

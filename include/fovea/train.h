@@ -50,13 +50,15 @@ typedef struct fv_history {
 } fv_history;
 
 /** What a callback is told after each batch, and once at the end of each epoch (then finished is
-    set). */
+    set). Between the last step of an epoch and its end it is also asked after each batch of the
+    validation, whether to go on (then is_between is set, and the figures are those of the epoch). */
 typedef struct fv_progress {
     int epoch, epochs, step, steps; /* from 1 */
     int images, images_in_epoch;    /* done of */
     double loss, accuracy;          /* mean of the epoch so far */
     double elapsed_s;               /* of this epoch */
     double images_per_second;
+    bool is_between;
     const fv_epoch *finished;
 } fv_progress;
 

@@ -99,6 +99,7 @@ static void train_line(const fv_epoch *e, int epochs)
 static bool train_progress(const fv_progress *p, void *user)
 {
     train_view *v = user;
+    if (p->is_between) return train_signal == 0;
     if (v->is_bar && p->finished) fprintf(stderr, "\r\033[K");
     if (v->is_lines && p->finished) train_line(p->finished, p->epochs);
     if (p->finished) v->drawn_s = 0;

@@ -19,6 +19,8 @@ typedef struct fit_state {
     fvi_optimizer *optimizer;
     int *order; /* of the pictures in this epoch */
     uint32_t step;
+    fv_progress progress;
+    bool is_stopped; /* by the callback, between two epochs' steps */
     int first_epoch; /* rows the history had before: the shuffles go on where they stopped */
 } fit_state;
 
@@ -100,6 +102,17 @@ static fv_status fit_epoch(fit_state *f, fv_progress *p, fv_epoch *row)
     return FV_OK;
 }
 
+/* The callback, between the steps of two epochs. */
+static bool fit_go_on(void *user)
+{
+    fit_state *f = user;
+    if (!f->config.progress || f->is_stopped) return !f->is_stopped;
+    f->progress.is_between = true;
+    f->is_stopped = !f->config.progress(&f->progress, f->config.user);
+    f->progress.is_between = false;
+    return !f->is_stopped;
+}
+
 static bool fit_has_statistics(const fv_model *model)
 {
     return model->weight_floats > model->trainable_floats;
@@ -124,6 +137,7 @@ static fv_status fit_statistics(fit_state *f, int most)
         if (status != FV_OK) break;
         m->context->statistics++;
         fvi_context_forward(m->context, f->batch.x, n, true, f->batch.t.logits, f->step);
+        if (most > FIT_STATISTICS_IN_HASTE && !fit_go_on(f)) break; /* fewer give a mean, too */
     }
     m->context->statistics = 0;
     return status;
@@ -131,10 +145,12 @@ static fv_status fit_statistics(fit_state *f, int most)
 
 static fv_status fit_validate(fit_state *f, fv_epoch *row)
 {
+    const fvi_go_on go_on = {fit_go_on, f};
     row->val_loss = row->val_accuracy = NAN;
-    if (!f->valid) return FV_OK;
+    if (!f->valid || f->is_stopped) return FV_OK;
     fv_evaluation e;
-    FVI_TRY(fv_evaluate(f->model, &e, f->valid, f->config.loss));
+    fv_status status = fvi_evaluate(f->model, &e, f->valid, f->config.loss, &go_on);
+    if (status != FV_OK) return status == FV_E_CANCELLED ? FV_OK : status;
     row->val_loss = e.loss;
     row->val_accuracy = e.accuracy;
     fv_evaluation_free(&e);
@@ -156,23 +172,24 @@ static fv_status fit_remember(fv_history *history, const fv_epoch *row)
 static fv_status fit_run(fit_state *f, fv_history *history)
 {
     int count = f->train->count, size = f->config.batch_size;
-    fv_progress p = {.epochs = f->first_epoch + f->config.epochs,
-                     .steps = count / size + (count % size != 0),
-                     .images_in_epoch = count};
-    for (p.epoch = f->first_epoch + 1; p.epoch <= p.epochs; p.epoch++) {
+    fv_progress *p = &f->progress;
+    *p = (fv_progress){.epochs = f->first_epoch + f->config.epochs,
+                       .steps = count / size + (count % size != 0),
+                       .images_in_epoch = count};
+    for (p->epoch = f->first_epoch + 1; p->epoch <= p->epochs; p->epoch++) {
         fv_epoch row;
-        fv_status status = fit_epoch(f, &p, &row);
+        fv_status status = fit_epoch(f, p, &row);
         /* Who asks to stop does not wait long, and still gets a model that fits its weights. */
         if (status == FV_E_CANCELLED) FVI_TRY(fit_statistics(f, FIT_STATISTICS_IN_HASTE));
         if (status != FV_OK) return status;
         FVI_TRY(fit_statistics(f, FIT_STATISTICS));
         FVI_TRY(fit_validate(f, &row));
         FVI_TRY(fit_remember(history, &row));
-        p.finished = &row;
-        bool go_on = !f->config.progress || f->config.progress(&p, f->config.user);
-        p.finished = NULL;
-        if (!go_on && p.epoch < p.epochs)
-            return fvi_fail(FV_E_CANCELLED, "training was stopped after epoch %d", p.epoch);
+        p->finished = &row;
+        bool go_on = !f->config.progress || f->config.progress(p, f->config.user);
+        p->finished = NULL;
+        if (f->is_stopped || (!go_on && p->epoch < p->epochs))
+            return fvi_fail(FV_E_CANCELLED, "training was stopped after epoch %d", p->epoch);
     }
     return FV_OK;
 }

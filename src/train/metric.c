@@ -105,9 +105,9 @@ fv_status fvi_batch_fill(fvi_batch *batch, const fv_model *model, const fv_datas
     return FV_OK;
 }
 
-/* Sums over the whole set, batch after batch. */
+/* Sums over the whole set, batch after batch, as long as go_on says so. */
 static fv_status metric_run(fv_model *model, fv_evaluation *e, const fv_dataset *dataset,
-                            const fvi_loss_kind *kind, fvi_batch *batch)
+                            const fvi_loss_kind *kind, fvi_batch *batch, const fvi_go_on *go_on)
 {
     double loss = 0, right = 0;
     for (int first = 0, n; first < dataset->count; first += n) {
@@ -122,6 +122,8 @@ static fv_status metric_run(fv_model *model, fv_evaluation *e, const fv_dataset 
             int guess = fvi_metric_guess(y + (size_t)i * (size_t)batch->t.C, &batch->t);
             e->confusion[(size_t)truth * (size_t)e->classes + (size_t)guess]++;
         }
+        if (go_on && !go_on->ask(go_on->user))
+            return fvi_fail(FV_E_CANCELLED, "the evaluation was stopped");
     }
     e->n = dataset->count;
     e->loss = dataset->count ? loss / dataset->count : NAN;
@@ -129,8 +131,8 @@ static fv_status metric_run(fv_model *model, fv_evaluation *e, const fv_dataset 
     return FV_OK;
 }
 
-fv_status fv_evaluate(fv_model *model, fv_evaluation *evaluation, const fv_dataset *dataset,
-                      fv_loss loss)
+fv_status fvi_evaluate(fv_model *model, fv_evaluation *evaluation, const fv_dataset *dataset,
+                       fv_loss loss, const fvi_go_on *go_on)
 {
     if (!model || !evaluation || !dataset)
         return fvi_fail(FV_E_ARG, "fv_evaluate: a model, an evaluation and a data set are needed");
@@ -145,10 +147,16 @@ fv_status fv_evaluate(fv_model *model, fv_evaluation *evaluation, const fv_datas
     evaluation->confusion = fvi_alloc(classes * classes, sizeof(int), "the confusion matrix");
     fv_status s = evaluation->confusion ? FV_OK : FV_E_MEMORY;
     if (s == FV_OK) s = fvi_batch_new(&batch, model, dataset, &t, model->max_batch);
-    if (s == FV_OK) s = metric_run(model, evaluation, dataset, kind, &batch);
+    if (s == FV_OK) s = metric_run(model, evaluation, dataset, kind, &batch, go_on);
     fvi_batch_free(&batch);
     if (s != FV_OK) fv_evaluation_free(evaluation);
     return s;
+}
+
+fv_status fv_evaluate(fv_model *model, fv_evaluation *evaluation, const fv_dataset *dataset,
+                      fv_loss loss)
+{
+    return fvi_evaluate(model, evaluation, dataset, loss, NULL);
 }
 
 void fv_evaluation_free(fv_evaluation *evaluation)

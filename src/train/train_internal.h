@@ -52,6 +52,15 @@ void fvi_batch_free(fvi_batch *batch);
 fv_status fvi_batch_fill(fvi_batch *batch, const fv_model *model, const fv_dataset *dataset,
                          const int *order, int first, int n);
 
+/* Asked after each batch; false: stop there. */
+typedef struct fvi_go_on {
+    bool (*ask)(void *user);
+    void *user;
+} fvi_go_on;
+/* fv_evaluate that can be stopped: then FV_E_CANCELLED. go_on may be NULL. */
+fv_status fvi_evaluate(fv_model *model, fv_evaluation *evaluation, const fv_dataset *dataset,
+                       fv_loss loss, const fvi_go_on *go_on);
+
 /* optimizer.c */
 typedef struct fvi_optimizer fvi_optimizer;
 fv_status fvi_optimizer_new(fvi_optimizer **optimizer, const fv_optimizer_config *config,
