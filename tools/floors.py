@@ -174,7 +174,7 @@ PLANTED = [
     ("src/base/v.c", "\n" * (MAX_LINES - 1), None),
     ("tools/w.py", "#\n" * (MAX_LINES + 1), "601 lines"),
     ("docs/x.md", "see /ho" + "me/me/notes", "somebody's own machine"),
-    ("docs/y.md", "see framework/home/page and https://example.org/work/ow", None),
+    ("docs/y.md", "see framework/home/page and https://example.org/home/ow", None),
     ("tests/twice.c", "", None),
     ("tools/twice.c", "", "the name is taken by tests/twice.c"),
     ("recipes/w.py", "", None),
