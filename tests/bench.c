@@ -128,7 +128,7 @@ static void bench_conv(const fvi_kernels *k, size_t at)
     const size_t ys = (size_t)j.N * (size_t)g->OH * (size_t)g->OW * (size_t)g->F;
     const size_t ws = (size_t)g->KH * (size_t)g->KW * (size_t)g->C * (size_t)g->F;
     size_t floats;
-    if (fvi_conv_scratch(&floats, k, g, j.N, fvi_threads_count(bench_threads)) != FV_OK) exit(1);
+    if (fvi_conv_scratch(&floats, k, g, j.N) != FV_OK) exit(1);
     j.x = bench_floats(xs);
     j.dx = bench_floats(xs);
     j.w = bench_floats(ws);

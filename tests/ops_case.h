@@ -182,7 +182,7 @@ static inline fv_status case_infer(op_case *t, const char *op, int n_inputs)
     t->node.name = "layer";
     FVI_TRY(fvi_op_config_complete(t->node.op, &t->config));
     if (!t->k) t->k = fvi_kernels_select(NULL);
-    fvi_setup setup = {t->k, t->max_batch, CASE_THREADS};
+    fvi_setup setup = {t->k, t->max_batch};
     return t->node.op->infer(&t->node, &setup);
 }
 

@@ -466,22 +466,22 @@ static void test_text_words(void **state)
 {
     (void)state;
     static const char *const list[] = {"Conv2D", "Dense", "Dropout", "MaxPooling2D", "Flatten"};
-    assert_string_equal(fvi_nearest("Conv2d", list, 5), "Conv2D");
-    assert_string_equal(fvi_nearest("Desne", list, 5), "Dense");
-    assert_string_equal(fvi_nearest("MaxPool2D", list, 5), "MaxPooling2D");
-    assert_string_equal(fvi_nearest("Flatten", list, 5), "Flatten");
-    assert_null(fvi_nearest("LSTM", list, 5));
-    assert_null(fvi_nearest("", list, 5));
-    assert_null(fvi_nearest("Dense", list, 0));
+    assert_string_equal(fv_nearest("Conv2d", list, 5), "Conv2D");
+    assert_string_equal(fv_nearest("Desne", list, 5), "Dense");
+    assert_string_equal(fv_nearest("MaxPool2D", list, 5), "MaxPooling2D");
+    assert_string_equal(fv_nearest("Flatten", list, 5), "Flatten");
+    assert_null(fv_nearest("LSTM", list, 5));
+    assert_null(fv_nearest("", list, 5));
+    assert_null(fv_nearest("Dense", list, 0));
     static const char *const edge[] = {"abcd"};
-    assert_string_equal(fvi_nearest("abxy", edge, 1), "abcd"); /* 2 of 4: still near */
-    assert_null(fvi_nearest("axyz", edge, 1));                 /* 3 of 4: not */
+    assert_string_equal(fv_nearest("abxy", edge, 1), "abcd"); /* 2 of 4: still near */
+    assert_null(fv_nearest("axyz", edge, 1));                 /* 3 of 4: not */
     static const char *const tail[] = {"def", "x"};
-    assert_string_equal(fvi_nearest("abcdef", tail, 2), "def"); /* three taken off, of 6 */
-    assert_null(fvi_nearest("aabcdef", tail, 1));               /* four, of 7 */
-    assert_string_equal(fvi_nearest("de", tail, 2), "def");     /* one put on */
-    assert_string_equal(fvi_nearest("x", tail, 2), "x");
-    assert_null(fvi_nearest("y", tail, 2));
+    assert_string_equal(fv_nearest("abcdef", tail, 2), "def"); /* three taken off, of 6 */
+    assert_null(fv_nearest("aabcdef", tail, 1));               /* four, of 7 */
+    assert_string_equal(fv_nearest("de", tail, 2), "def");     /* one put on */
+    assert_string_equal(fv_nearest("x", tail, 2), "x");
+    assert_null(fv_nearest("y", tail, 2));
     char safe[FVI_SAFE_TEXT], name[400];
     assert_string_equal(fvi_safe(safe, "conv1/\xC3\xA4"), "conv1/\xC3\xA4");
     assert_string_equal(fvi_safe(safe, "a\x1b[2J\xff\n"), "a\\x1b[2J\\xff\\x0a");

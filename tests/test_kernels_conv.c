@@ -142,10 +142,10 @@ static float *result_copy(const float *from, size_t n)
     return p;
 }
 
-static float *result_scratch(const conv_case *t, const fvi_kernels *k, int N, int threads)
+static float *result_scratch(const conv_case *t, const fvi_kernels *k, int N)
 {
     size_t floats;
-    assert_int_equal(fvi_conv_scratch(&floats, k, &t->g, N, threads), FV_OK);
+    assert_int_equal(fvi_conv_scratch(&floats, k, &t->g, N), FV_OK);
     return result_copy(NULL, floats);
 }
 
@@ -153,7 +153,7 @@ static conv_result result_new(const conv_case *t, const fvi_kernels *k, fvi_thre
 {
     conv_result r = {result_copy(NULL, t->y_size), result_copy(t->dx0, t->x_size),
                      result_copy(t->dw0, t->w_size), result_copy(t->db0, t->b_size)};
-    float *scratch = result_scratch(t, k, t->N, fvi_threads_count(threads));
+    float *scratch = result_scratch(t, k, t->N);
     fvi_conv_forward(k, threads, &t->g, t->N, r.y, t->x, t->w, t->b, scratch);
     fvi_conv_input_gradient(k, threads, &t->g, t->N, r.dx, t->dy, t->w, scratch);
     fvi_conv_weight_gradient(k, threads, &t->g, t->N, r.dw, r.db, t->x, t->dy, scratch);
@@ -197,7 +197,7 @@ static void check_batch(const conv_case *t, const fvi_kernels *k, const conv_res
 {
     if (t->N < 2) return;
     const size_t xs = t->x_size / (size_t)t->N, ys = t->y_size / (size_t)t->N;
-    float *scratch = result_scratch(t, k, 1, 1), *y = result_copy(NULL, ys);
+    float *scratch = result_scratch(t, k, 1), *y = result_copy(NULL, ys);
     for (int n = 0; n < t->N; ++n) {
         float *dx = result_copy(t->dx0 + (size_t)n * xs, xs);
         fvi_conv_forward(k, NULL, &t->g, 1, y, t->x + (size_t)n * xs, t->w, t->b, scratch);
@@ -223,7 +223,7 @@ static void check_threads(const conv_case *t, const fvi_kernels *k, const conv_r
 /* Without a bias: a forward that starts from zero, a weight gradient that leaves db alone. */
 static void check_without_bias(const conv_case *t, const fvi_kernels *k, const conv_result *r)
 {
-    float *scratch = result_scratch(t, k, t->N, 1), *y = result_copy(NULL, t->y_size);
+    float *scratch = result_scratch(t, k, t->N), *y = result_copy(NULL, t->y_size);
     float *zero = calloc(t->b_size, sizeof *zero), *from_zero = result_copy(NULL, t->y_size);
     float *dw = result_copy(t->dw0, t->w_size);
     fvi_conv_forward(k, NULL, &t->g, t->N, y, t->x, t->w, NULL, scratch);
@@ -346,7 +346,7 @@ static void test_empty_batch(void **state)
             const fvi_conv *g = &list[j];
             float w[3 * 3 * 3 * 4] = {0}, dw[3 * 3 * 3 * 4] = {1}, b[4] = {0}, db[4] = {2}, none;
             size_t floats;
-            assert_int_equal(fvi_conv_scratch(&floats, k, g, 0, 2), FV_OK);
+            assert_int_equal(fvi_conv_scratch(&floats, k, g, 0), FV_OK);
             float *scratch = result_copy(NULL, floats);
             fvi_conv_forward(k, NULL, g, 0, &none, &none, w, b, scratch);
             fvi_conv_input_gradient(k, NULL, g, 0, &none, &none, w, scratch);
@@ -364,9 +364,9 @@ static void test_too_large(void **state)
     const int big = 1 << 20;
     const fvi_conv g = {big, big, big, big, big, big, 1, 1, 1, 1, 0, 0, 1, 1};
     size_t floats;
-    assert_int_equal(fvi_conv_scratch(&floats, k, &g, 1, 1), FV_E_SHAPE);
+    assert_int_equal(fvi_conv_scratch(&floats, k, &g, 1), FV_E_SHAPE);
     const fvi_conv wide = {1 << 16, 1 << 16, 1 << 16, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1 << 16, 1 << 16};
-    assert_int_equal(fvi_conv_scratch(&floats, k, &wide, 1 << 16, 1), FV_E_SHAPE);
+    assert_int_equal(fvi_conv_scratch(&floats, k, &wide, 1 << 16), FV_E_SHAPE);
 }
 
 static int pools_begin(void **state)

@@ -545,6 +545,24 @@ static void test_build_again(void **state)
     fv_model_free(whole);
 }
 
+/* The builders that no other network here has. */
+static void test_rare_builders(void **state)
+{
+    (void)state;
+    fv_model *m = fv_model_new(NULL, NULL);
+    fv_input(m, 3, 2, 2);
+    fv_global_maxpool2d(m, FV_LAST);
+    fv_sigmoid(m, FV_LAST);
+    assert_ok(fv_model_build(m, FV_LAST, 1));
+    assert_int_equal(fv_model_head(m), FV_SIGMOID);
+    const float x[12] = {0, 1, 2, -1, 0, -2, 0, -9, 1, -3, 0, -4};
+    float y[2];
+    assert_ok(fv_model_predict(m, y, x, 1));
+    assert_float_equal(y[0], 1 / (1 + expf(-2)), 1e-6);
+    assert_float_equal(y[1], 1 / (1 + expf(-1)), 1e-6);
+    fv_model_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -555,6 +573,7 @@ int main(void)
         cmocka_unit_test(test_initial_weights), cmocka_unit_test(test_seed),
         cmocka_unit_test(test_blocks),          cmocka_unit_test(test_predict_memory),
         cmocka_unit_test(test_out_of_memory),   cmocka_unit_test(test_build_again),
+        cmocka_unit_test(test_rare_builders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

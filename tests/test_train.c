@@ -289,6 +289,9 @@ static void test_optimizer_settings_are_checked(void **state)
     assert_true(c.kind == FV_SGD && c.nesterov && c.momentum == 0.9F);
     assert_false(fv_optimizer_find("adamm", &c, &nearest));
     assert_string_equal(nearest, "adam");
+    for (int i = 0; i < 4; i++)
+        assert_true(fv_optimizer_find(fv_optimizer_name(i), &c, &nearest));
+    assert_null(fv_optimizer_name(4));
 }
 
 /* ---- fit ---- */

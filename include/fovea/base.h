@@ -88,6 +88,12 @@ FV_API size_t fv_dtype_size(fv_dtype dtype);
 /** The name numpy gives it: "float32", "uint8". Static text. */
 FV_API const char *fv_dtype_name(fv_dtype dtype);
 
+/**
+ * For "did you mean": the word of a list that is nearest to the given one by edit distance, at most
+ * half its length away, or NULL. Borrowed from the list. A NULL word is near nothing.
+ */
+FV_API const char *fv_nearest(const char *word, const char *const *list, size_t count);
+
 /** Release a text or array that a Fovea function returned as owned by the caller. NULL is
     allowed. */
 FV_API void fv_free(void *memory);

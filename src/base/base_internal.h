@@ -108,9 +108,6 @@ void fvi_text_free(fvi_text *text);
    else ("", "3abc", "0x10", "nan", out of range). */
 bool fvi_parse_double(double *out, const char *bytes, size_t size);
 bool fvi_parse_int64(int64_t *out, const char *bytes, size_t size);
-/* The word of the list nearest to the given one (edit distance, at most half its length), or NULL:
-   "did you mean". */
-const char *fvi_nearest(const char *word, const char *const *list, size_t count);
 bool fvi_is_utf8(const char *text); /* well formed throughout */
 /* A name from a file made safe for a message: control and non-UTF-8 bytes as \xNN, cut at 80 bytes.
    Returns out. */

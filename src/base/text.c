@@ -291,7 +291,7 @@ static size_t text_distance(const char *a, const char *b)
     return row[size];
 }
 
-const char *fvi_nearest(const char *word, const char *const *list, size_t count)
+const char *fv_nearest(const char *word, const char *const *list, size_t count)
 {
     const char *nearest = NULL;
     size_t length = word ? strlen(word) : 0, best = length / 2 + 1;

@@ -51,9 +51,6 @@ const cli_command *cli_command_at(int i);
 int cli_options_read(cli_settings *s, const cli_command *command, int argc, char **argv);
 void cli_options_help(const cli_command *command); /* the options it takes, to stdout */
 
-/* The word of n that is nearest to the given one, or NULL when none is near. */
-const char *cli_nearest(const char *word, const char *const *list, int n);
-
 /* cli_output.c */
 
 /* One line on stderr, "fovea: ..."; returns code. */

@@ -55,51 +55,16 @@ static bool option_is_taken(const cli_command *command, const char *name)
     return false;
 }
 
-/* Levenshtein's distance, one row of the table at a time. */
-static size_t option_distance(const char *a, const char *b)
-{
-    size_t row[64], m = strlen(b);
-    if (m >= 64) return SIZE_MAX;
-    for (size_t j = 0; j <= m; j++)
-        row[j] = j;
-    for (size_t i = 0; a[i]; i++) {
-        size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (size_t j = 0; j < m; j++) {
-            size_t up = row[j + 1], best = diagonal + (a[i] != b[j]);
-            if (up + 1 < best) best = up + 1;
-            if (row[j] + 1 < best) best = row[j] + 1;
-            diagonal = up;
-            row[j + 1] = best;
-        }
-    }
-    return row[m];
-}
-
-const char *cli_nearest(const char *word, const char *const *list, int n)
-{
-    size_t length = strlen(word), nearest = SIZE_MAX;
-    const char *best = NULL;
-    for (int i = 0; i < n; i++) {
-        size_t d = length < 64 ? option_distance(word, list[i]) : SIZE_MAX;
-        if (d < nearest && 2 * d <= length) {
-            nearest = d;
-            best = list[i];
-        }
-    }
-    return best;
-}
-
 static int option_unknown(const cli_command *command, const char *given)
 {
     const char *list[OPTION_COUNT];
     const char *word = given + strspn(given, "-");
     char name[64];
-    int n = 0;
+    size_t n = 0;
     snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
     for (size_t i = 0; i < OPTION_COUNT; i++)
         if (option_is_taken(command, option_rows[i].name)) list[n++] = option_rows[i].name;
-    const char *best = cli_nearest(name, list, n);
+    const char *best = fv_nearest(name, list, n);
     if (best)
         return cli_fail(CLI_USAGE, "%s: unknown option \"%s\"; did you mean --%s?", command->name,
                         given, best);

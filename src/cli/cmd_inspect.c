@@ -39,7 +39,7 @@ int cmd_recipes(const cli_settings *s)
         fputs(text, stdout);
         return cli_finish(CLI_DONE);
     }
-    const char *nearest = cli_nearest(s->args[0], list, n);
+    const char *nearest = fv_nearest(s->args[0], list, (size_t)n);
     if (nearest)
         return cli_fail(CLI_USAGE, "no recipe \"%s\"; did you mean %s?", s->args[0], nearest);
     return cli_fail(CLI_USAGE, "no recipe \"%s\"; fovea recipes lists them", s->args[0]);

@@ -61,7 +61,7 @@ static int main_unknown(const char *name)
     int n = 0;
     for (; cli_command_at(n); n++)
         list[n] = cli_command_at(n)->name;
-    const char *nearest = cli_nearest(name, list, n);
+    const char *nearest = fv_nearest(name, list, (size_t)n);
     if (nearest)
         return cli_fail(CLI_USAGE, "unknown command \"%s\"; did you mean %s?", name, nearest);
     return cli_fail(CLI_USAGE, "unknown command \"%s\"; see fovea help", name);

@@ -61,7 +61,7 @@ static fv_status made_unknown(const char *name)
         fvi_text_add(&all, "%smade:%s", count > 0 ? ", " : "", m->name);
     }
     char safe[FVI_SAFE_TEXT];
-    const char *near = fvi_nearest(name, list, count);
+    const char *near = fv_nearest(name, list, count);
     fv_status status = all.status != FV_OK
                            ? all.status
                            : fvi_fail(FV_E_ARG, "no built-in set \"made:%s\"%s%s%s; there is: %s",

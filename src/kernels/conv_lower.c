@@ -27,10 +27,8 @@ static fvi_conv_shape conv_shape(const fvi_conv *g, int N)
     return s;
 }
 
-fv_status fvi_conv_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv *g, int N,
-                           int threads)
+fv_status fvi_conv_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv *g, int N)
 {
-    (void)threads;
     const size_t C = (size_t)g->C, F = (size_t)g->F;
     size_t taps, weights, in, out, forward, backward;
     bool fits = fvi_mul(&taps, (size_t)g->KH, (size_t)g->KW) && fvi_mul(&weights, taps, C) &&

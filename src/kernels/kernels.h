@@ -98,11 +98,10 @@ typedef struct fvi_conv {
     int pad_top, pad_left, OH, OW;          /* y [N,OH,OW,F]; bottom and right follow */
 } fvi_conv;
 
-/* Floats of scratch that any of the three passes may need for batches of up to N images with that
-   many threads. FV_E_SHAPE when a product overflows. The results below do not depend on N being cut
-   into smaller batches (forward, input gradient) nor on threads (all). */
-fv_status fvi_conv_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv *g, int N,
-                           int threads);
+/* Floats of scratch that any of the three passes may need for batches of up to N images, on any
+   number of threads. FV_E_SHAPE when a product overflows. The results below do not depend on N being
+   cut into smaller batches (forward, input gradient) nor on threads (all). */
+fv_status fvi_conv_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv *g, int N);
 /* y = conv(x, w) + b; b NULL: no bias. */
 void fvi_conv_forward(const fvi_kernels *k, fvi_threads *threads, const fvi_conv *g, int N,
                       float *y, const float *x, const float *w, const float *b, float *scratch);

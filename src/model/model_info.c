@@ -81,7 +81,7 @@ static fv_status info_no_layer(const fv_model *model, const char *layer)
     for (size_t i = 0; list && i < n; i++) {
         list[i] = model->node[i].name;
     }
-    if (list) near = fvi_nearest(layer, list, n);
+    if (list) near = fv_nearest(layer, list, n);
     fvi_free(list);
     fvi_safe(safe, layer);
     if (!near) return fvi_fail(FV_E_ARG, "no layer is named \"%s\"", safe);

@@ -69,7 +69,7 @@ static fv_status open_unknown(const char *name)
         fvi_text_add(&known, "%s%s", n ? ", " : "", list[n]);
         n++;
     }
-    const char *nearest = fvi_nearest(name, list, n);
+    const char *nearest = fv_nearest(name, list, n);
     fvi_fail(FV_E_IO, "no file and no recipe \"%s\"; %s%s%s", fvi_safe(safe, name),
              nearest ? "did you mean " : "recipes: ",
              nearest      ? nearest

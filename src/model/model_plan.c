@@ -114,8 +114,7 @@ static fv_status plan_check_memory(const fv_model *model)
 
 fv_status fvi_model_plan(fv_model *model)
 {
-    fvi_setup setup = {
-        .kernels = model->kernels, .max_batch = model->max_batch, .threads = model->threads};
+    fvi_setup setup = {.kernels = model->kernels, .max_batch = model->max_batch};
     for (int i = 0; i < model->n_nodes; i++) {
         FVI_TRY(plan_infer(model, i, &setup));
     }

@@ -313,7 +313,7 @@ static fv_status recipe_bare(fvi_recipe_reader *r)
     FVI_TRY(fvi_recipe_chain(&r->lex, &first, &last));
     if (fvi_recipe_is_model(&last)) return recipe_read_model(r, &last, NULL);
     fvi_recipe_word(word, &last);
-    bool is_slip = fvi_nearest(word, recipe_models, FVI_COUNT(recipe_models)) != NULL;
+    bool is_slip = fv_nearest(word, recipe_models, FVI_COUNT(recipe_models)) != NULL;
     fvi_recipe_word(word, &first);
     const fvi_value *variable = fvi_value_get(r->variables, word);
     if (first.text != last.text && (variable || !(is_slip || fvi_recipe_find_op(&last)))) {

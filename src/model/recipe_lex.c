@@ -60,7 +60,7 @@ fv_status fvi_recipe_unknown(const fvi_recipe_lexer *r, const fvi_recipe_token *
 {
     char word[FVI_RECIPE_WORD], safe[FVI_SAFE_TEXT];
     fvi_recipe_word(word, at);
-    const char *nearest = fvi_nearest(word, list, count);
+    const char *nearest = fv_nearest(word, list, count);
     if (!nearest) return fvi_recipe_fail(r, at, "unknown %s \"%s\"", kind, fvi_safe(safe, word));
     return fvi_recipe_fail(r, at, "unknown %s \"%s\"; did you mean \"%s\"?", kind,
                            fvi_safe(safe, word), nearest);

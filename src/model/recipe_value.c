@@ -183,7 +183,7 @@ static fv_status recipe_word(fvi_recipe_lexer *r, fvi_value **value)
     }
     char word[FVI_RECIPE_WORD];
     fvi_recipe_word(word, &last);
-    if (fvi_nearest(word, recipe_constants, FVI_COUNT(recipe_constants))) {
+    if (fv_nearest(word, recipe_constants, FVI_COUNT(recipe_constants))) {
         return fvi_recipe_unknown(r, &last, "value", recipe_constants, FVI_COUNT(recipe_constants));
     }
     return fvi_recipe_fail(r, &last, "expected a value, found the name %s; a word stands in quotes",

@@ -46,8 +46,7 @@ static fv_status conv2d_infer(fvi_node *n, const fvi_setup *setup)
                     .pad_left = window[1].before,
                     .OH = window[0].out,
                     .OW = window[1].out};
-    return fvi_conv_scratch(&n->scratch_floats, setup->kernels, g, setup->max_batch,
-                            setup->threads);
+    return fvi_conv_scratch(&n->scratch_floats, setup->kernels, g, setup->max_batch);
 }
 
 static size_t conv2d_rows(const fvi_run *r)

@@ -44,8 +44,7 @@ static fv_status dense_infer(fvi_node *n, const fvi_setup *setup)
                     .DW = 1,
                     .OH = (int)rows,
                     .OW = 1};
-    return fvi_conv_scratch(&n->scratch_floats, setup->kernels, g, setup->max_batch,
-                            setup->threads);
+    return fvi_conv_scratch(&n->scratch_floats, setup->kernels, g, setup->max_batch);
 }
 
 static void dense_forward(const fvi_run *r)

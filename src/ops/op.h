@@ -70,7 +70,7 @@ typedef struct fvi_weight {
 /* What a node may need to know of its surroundings when it plans. */
 typedef struct fvi_setup {
     const fvi_kernels *kernels;
-    int max_batch, threads;
+    int max_batch;
 } fvi_setup;
 
 typedef struct fvi_node {

@@ -89,7 +89,7 @@ static fv_status config_refuse(fv_status code, const fvi_field *f, const fvi_val
     const char *word[FVI_FIELD_WORDS];
     size_t count = fvi_field_words(word, f);
     const char *given = value->kind == FVI_VALUE_STRING ? value->string : NULL;
-    const char *nearest = given ? fvi_nearest(given, word, count) : NULL;
+    const char *nearest = given ? fv_nearest(given, word, count) : NULL;
     if (nearest) fvi_text_add(&text, "; did you mean \"%s\"?", nearest);
     fv_status status = text.status != FV_OK ? text.status : fvi_fail(code, "%s", text.data);
     fvi_text_free(&text);
@@ -145,7 +145,7 @@ static fv_status config_refuse_key(const fvi_op *op, const char *key)
     for (size_t i = 0; i < op->n_fields && count <= CONFIG_KEYS; i++) {
         if (!config_is_common(op->fields[i].key)) keys[count++] = op->fields[i].key;
     }
-    const char *nearest = fvi_nearest(key, keys, count);
+    const char *nearest = fv_nearest(key, keys, count);
     fvi_safe(safe, key);
     if (nearest) {
         return fvi_fail(FV_E_FORMAT, "unknown key \"%s\"; did you mean \"%s\"?", safe, nearest);

@@ -49,5 +49,5 @@ const char *fvi_op_nearest(const char *name)
     for (size_t i = 0; i < FVI_COUNT(list_ops); i++) {
         names[i] = list_ops[i]->name;
     }
-    return fvi_nearest(name, names, FVI_COUNT(list_ops));
+    return fv_nearest(name, names, FVI_COUNT(list_ops));
 }

@@ -152,6 +152,6 @@ bool fv_optimizer_find(const char *name, fv_optimizer_config *config, const char
         }
         return true;
     }
-    if (nearest) *nearest = fvi_nearest(name, list, FVI_COUNT(list));
+    if (nearest) *nearest = fv_nearest(name, list, FVI_COUNT(list));
     return false;
 }
