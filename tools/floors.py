@@ -29,7 +29,7 @@ MAX_LINES = 600
 SPDX = "/* SPDX-License-Identifier: MIT */"
 # A library of others is included by one file, so that it can be replaced in an afternoon.
 OTHERS = ("pthreadpool.h", "jansson.h", "hdf5.h", "zip.h", "zlib.h", "png.h", "jpeglib.h",
-          "mpi.h", "protobuf-c.h")
+          "mpi.h", "protobuf-c.h", "exif-data.h", "curl.h", "sha2.h", "archive.h")
 # The library never prints, exits, reads the environment, sets the locale or handles signals.
 CLI_ONLY = re.compile(
     r"\b(f?printf|vf?printf|f?puts|f?putc|putchar|perror|exit|_exit|_Exit|quick_exit|abort|getenv"

@@ -5,7 +5,7 @@ set -euo pipefail
 
 packages=(build-essential cmake ninja-build pkg-config python3
     libpthreadpool-dev libjansson-dev libhdf5-dev zlib1g-dev libpng-dev libjpeg62-turbo-dev
-    libcmocka-dev)
+    libexif-dev libzip-dev libcurl4-openssl-dev libmd-dev libarchive-dev libcmocka-dev)
 for option in "$@"; do
     case $option in
     --sanitizers) packages+=(clang libclang-rt-14-dev clang-tidy clang-format) ;;
