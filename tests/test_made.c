@@ -66,7 +66,8 @@ static void made_prefix(void **state)
     assert_memory_equal(made_picture(few, 0), made_picture(many, 0), 13 * PICTURE);
     assert_memory_equal(fv_dataset_y(few).data, fv_dataset_y(many).data, 13 * sizeof(int32_t));
     uint8_t one[PICTURE];
-    assert_int_equal(fvi_made_at(0)->draw(one, 28, 28, 5, FV_TEST, 47), fv_dataset_label(many, 47));
+    assert_int_equal(fvi_made_at(0)->draw(one, 28, 28, 1, 5, FV_TEST, 47),
+                     fv_dataset_label(many, 47));
     assert_memory_equal(one, made_picture(many, 47), PICTURE);
     fv_dataset_free(few);
     fv_dataset_free(many);
@@ -138,11 +139,39 @@ static void made_plausible(void **state)
     fv_dataset_free(d);
 }
 
+/* In colour the digits are the same, whatever the size: where grey is light, colour is. */
+static void made_colour(void **state)
+{
+    (void)state;
+    static const int sides[][2] = {{8, 8}, {28, 28}, {45, 131}, {1024, 1000}};
+    for (size_t k = 0; k < FVI_COUNT(sides); k++) {
+        size_t count = (size_t)sides[k][0] * (size_t)sides[k][1];
+        uint8_t *grey = malloc(count), *colour = malloc(3 * count);
+        assert_true(grey && colour);
+        for (int i = 0; i < 4; i++) {
+            double sum[2] = {0}, weight[2] = {0}, spread = 0;
+            int label = fvi_made_digit(grey, sides[k][0], sides[k][1], 1, 3, FV_TEST, i);
+            assert_int_equal(fvi_made_digit(colour, sides[k][0], sides[k][1], 3, 3, FV_TEST, i),
+                             label);
+            for (size_t j = 0; j < count; j++) {
+                const uint8_t *p = colour + 3 * j;
+                sum[grey[j] > 128] += p[0] + p[1] + p[2];
+                weight[grey[j] > 128]++;
+                spread += abs(p[0] - p[1]) + abs(p[1] - p[2]);
+            }
+            assert_true(sum[1] / weight[1] > sum[0] / weight[0] + 80);
+            assert_true(spread > 0);
+        }
+        free(grey);
+        free(colour);
+    }
+}
+
 /* Other sizes than its own: the buffer is filled and not passed. */
 static void made_sizes(void **state)
 {
     (void)state;
-    static const int sizes[][2] = {{1, 1}, {5, 40}, {14, 14}, {64, 64}, {128, 96}};
+    static const int sizes[][2] = {{1, 1}, {5, 40}, {14, 14}, {64, 64}, {128, 96}, {1024, 3}};
     for (size_t k = 0; k < FVI_COUNT(sizes); k++) {
         size_t bytes = (size_t)sizes[k][0] * (size_t)sizes[k][1];
         uint8_t *pixels = malloc(bytes), *again = malloc(bytes);
@@ -150,8 +179,8 @@ static void made_sizes(void **state)
         for (int i = 0; i < 30; i++) {
             memset(pixels, 1, bytes);
             memset(again, 2, bytes);
-            int label = fvi_made_digit(pixels, sizes[k][0], sizes[k][1], 9, FV_TRAIN, i);
-            assert_int_equal(fvi_made_digit(again, sizes[k][0], sizes[k][1], 9, FV_TRAIN, i),
+            int label = fvi_made_digit(pixels, sizes[k][0], sizes[k][1], 1, 9, FV_TRAIN, i);
+            assert_int_equal(fvi_made_digit(again, sizes[k][0], sizes[k][1], 1, 9, FV_TRAIN, i),
                              label);
             assert_memory_equal(pixels, again, bytes);
         }
@@ -219,8 +248,9 @@ int main(void)
         cmocka_unit_test(made_shape),    cmocka_unit_test(made_golden),
         cmocka_unit_test(made_prefix),   cmocka_unit_test(made_balance),
         cmocka_unit_test(made_distinct), cmocka_unit_test(made_plausible),
-        cmocka_unit_test(made_sizes),    cmocka_unit_test(made_random),
-        cmocka_unit_test(made_refuses),  cmocka_unit_test(made_memory),
+        cmocka_unit_test(made_colour),   cmocka_unit_test(made_sizes),
+        cmocka_unit_test(made_random),   cmocka_unit_test(made_refuses),
+        cmocka_unit_test(made_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,6 +93,13 @@ FV_API fv_status fv_dataset_batch(const fv_dataset *dataset, float *x, const int
 /** What the command line can list: names of made sets; NULL past the end. */
 FV_API const char *fv_dataset_made_name(int i);
 
+/** Where an object is: its edges in pixels from the picture's upper left corner, so that a picture
+    of width W reaches from x 0 to x W. */
+typedef struct fv_box {
+    int label; /* its class */
+    float x0, y0, x1, y1;
+} fv_box;
+
 /** An 8-bit picture [H,W,C] that owns its pixels; C is 1 (grey) or 3 (RGB). */
 typedef struct fv_picture {
     int height, width, channels;

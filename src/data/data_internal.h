@@ -59,12 +59,20 @@ fv_status fvi_files_hdf5(fv_dataset **dataset, const char *path, const char *sib
 /* made.c: one line for each built-in set */
 typedef struct fvi_made {
     const char *name;
-    int height, width, channels, classes;
-    /* Draw picture i of a split into pixels [H,W,C], sides at most 128; returns its class. A pure
-       function of its arguments: the same bytes on every platform, so only + - * / and sqrt, whose
-       results IEEE 754 fixes. */
-    int (*draw)(uint8_t *pixels, int height, int width, uint64_t seed, fv_split split, int i);
+    int height, width, channels, classes; /* as drawn when nothing else is asked for */
+    const char *const *class_names;       /* [classes], or NULL: the numbers */
+    int smallest;                         /* a side may have smallest .. FVI_MADE_LARGEST pixels */
+    /* Draw picture i of a split into pixels [H,W,C], C 1 or 3; returns its class. A pure function
+       of its arguments, so several threads may draw: the same bytes on every platform, so only
+       + - * / and sqrt, whose results IEEE 754 fixes. Needs less than 100 KB of stack. */
+    int (*draw)(uint8_t *pixels, int height, int width, int channels, uint64_t seed, fv_split split,
+                int i);
+    /* What there is to detect in picture i, the object it is named for first: as many boxes as
+       there are, up to room of them written. NULL: nothing to detect. */
+    int (*boxes)(fv_box *box, int room, int height, int width, uint64_t seed, fv_split split,
+                 int i);
 } fvi_made;
+#define FVI_MADE_LARGEST 1024
 const fvi_made *fvi_made_at(int i); /* NULL past the end */
 fv_status fvi_made_open(fv_dataset **dataset, const char *name, fv_split split,
                         const fv_dataset_config *config);
@@ -83,6 +91,7 @@ float fvi_made_between(fvi_made_rng *rng, float low, float high); /* uniform */
 int fvi_made_pick(fvi_made_rng *rng, int below);                  /* 0 .. below-1; below is small */
 
 /* made_digits.c */
-int fvi_made_digit(uint8_t *pixels, int height, int width, uint64_t seed, fv_split split, int i);
+int fvi_made_digit(uint8_t *pixels, int height, int width, int channels, uint64_t seed,
+                   fv_split split, int i);
 
 #endif

@@ -105,20 +105,26 @@ fv_status fvi_made_open(fv_dataset **dataset, const char *name, fv_split split,
     size_t bytes;
     FVI_TRY(made_room(&pixels, &label, &bytes, made, count, config->limit_bytes));
     for (int i = 0; i < count; i++) {
-        label[i] = made->draw(pixels + (size_t)i * bytes, made->height, made->width, config->seed,
-                              split, i);
+        label[i] = made->draw(pixels + (size_t)i * bytes, made->height, made->width, made->channels,
+                              config->seed, split, i);
     }
     char full[64];
     snprintf(full, sizeof full, "made:%s", made->name);
     const int dim[] = {made->height, made->width, made->channels};
-    return fvi_dataset_make(dataset, full, fvi_shape_of(3, dim), FV_UINT8, pixels, label, count,
-                            made->classes);
+    FVI_TRY(fvi_dataset_make(dataset, full, fvi_shape_of(3, dim), FV_UINT8, pixels, label, count,
+                             made->classes));
+    fv_status status =
+        made->class_names ? fvi_dataset_name_classes(*dataset, made->class_names) : FV_OK;
+    if (status == FV_OK) return FV_OK;
+    fv_dataset_free(*dataset);
+    *dataset = NULL;
+    return status;
 }
 
 /* ---- the list ---- */
 
 static const fvi_made made_sets[] = {
-    {"digits", 28, 28, 1, 10, fvi_made_digit},
+    {"digits", 28, 28, 1, 10, NULL, 8, fvi_made_digit, NULL},
 };
 
 const fvi_made *fvi_made_at(int i)

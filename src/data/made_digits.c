@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* made:digits: handwritten-looking digits, light on dark, drawn with a soft round pen. Pose, pen,
-   light and noise vary. */
+   light and noise vary. What is drawn is settled first, then drawn in bands of rows, so that a
+   picture of any size needs the same small memory. */
 #include "data/data_internal.h"
 
 #include <math.h>
 
-#define DIGITS_SIZE 28 /* lengths below are pixels of a picture of this size */
-#define DIGITS_MAX_SIDE 128
-#define DIGITS_MAX_POINTS 16 /* of one stroke */
-#define DIGITS_STEPS 4       /* straight pieces between two points of a stroke */
+#define DIGITS_SIZE 28        /* lengths below are pixels of a picture of this size */
+#define DIGITS_BAND 4096      /* pixels of a band, at least one row of FVI_MADE_LARGEST */
+#define DIGITS_MAX_POINTS 16  /* of one stroke */
+#define DIGITS_MAX_NUMBERS 52 /* of a digit: coordinates and ends */
+#define DIGITS_MAX_MARKS 2    /* strokes and dots besides the digit */
+#define DIGITS_STEPS 4        /* straight pieces between two points of a stroke */
+#define DIGITS_MAX_PIECES (DIGITS_STEPS * DIGITS_MAX_NUMBERS / 2)
 #define DIGITS_FAR 1e9F
 
 /* ---- the digits: strokes through points x, y in a box of 100 x 100, y down; smooth, closed when
@@ -18,7 +22,7 @@ enum { STROKE_END = -1, DIGIT_END = -2 };
 
 typedef struct digits_style {
     int digit;
-    int8_t points[52];
+    int8_t points[DIGITS_MAX_NUMBERS];
 } digits_style;
 
 #define S STROKE_END
@@ -70,57 +74,33 @@ static const digits_style digits_styles[] = {
 #undef S
 #undef E
 
-/* ---- the pen: distances to strokes ---- */
+/* ---- what is drawn ---- */
 
 typedef struct digits_point {
     float x, y;
 } digits_point;
 
-typedef struct digits_canvas {
-    int height, width;
-    float reach;                                    /* distances beyond this do not matter */
-    float near2[DIGITS_MAX_SIDE * DIGITS_MAX_SIDE]; /* squared distance to the nearest stroke */
-    float value[DIGITS_MAX_SIDE * DIGITS_MAX_SIDE]; /* light, 0 to 255 */
-} digits_canvas;
+typedef struct digits_piece { /* a straight one */
+    digits_point a, b;
+} digits_piece;
 
-static void digits_pen_begin(digits_canvas *c, float reach)
-{
-    c->reach = reach;
-    for (int i = 0; i < c->height * c->width; i++) {
-        c->near2[i] = DIGITS_FAR;
-    }
-}
+/* Radius of the pen and softness of its edge in pixels; how light its ink is. */
+typedef struct digits_pen {
+    float radius, soft, ink;
+} digits_pen;
 
-/* The pixels from low to high, as far as the picture goes: *first to *last - 1. */
-static void digits_span(int *first, int *last, float low, float high, int size)
-{
-    *first = low > 0.0F ? (low < (float)size ? (int)low : size) : 0;
-    *last = high < (float)size ? (high > 0.0F ? (int)high + 1 : 0) : size;
-}
-
-/* A straight piece of a stroke: only pixels near it are looked at. */
-static void digits_line(digits_canvas *c, digits_point a, digits_point b)
-{
-    int left, right, top, bottom;
-    digits_span(&left, &right, (a.x < b.x ? a.x : b.x) - c->reach,
-                (a.x < b.x ? b.x : a.x) + c->reach, c->width);
-    digits_span(&top, &bottom, (a.y < b.y ? a.y : b.y) - c->reach,
-                (a.y < b.y ? b.y : a.y) + c->reach, c->height);
-    float dx = b.x - a.x, dy = b.y - a.y, length2 = dx * dx + dy * dy;
-    float per = length2 > 0.0F ? 1.0F / length2 : 0.0F;
-    for (int y = top; y < bottom; y++) {
-        float *row = c->near2 + y * c->width, py = (float)y + 0.5F - a.y;
-        for (int x = left; x < right; x++) {
-            float px = (float)x + 0.5F - a.x, t = (px * dx + py * dy) * per;
-            t = t < 0.0F ? 0.0F : t > 1.0F ? 1.0F : t;
-            float ex = px - t * dx, ey = py - t * dy, d2 = ex * ex + ey * ey;
-            if (d2 < row[x]) row[x] = d2;
-        }
-    }
-}
+typedef struct digits_plan {
+    int height, width, channels;
+    float light, down, across; /* of the paper: its middle, and how it changes */
+    int marks, pieces;
+    digits_pen mark_pen[DIGITS_MAX_MARKS], pen;
+    digits_piece mark[DIGITS_MAX_MARKS], piece[DIGITS_MAX_PIECES];
+    float noise;
+    float paper_tint[3], ink_tint[3]; /* in colour */
+} digits_plan;
 
 /* A smooth curve through the points (Catmull-Rom). When the ends meet they meet smoothly. */
-static void digits_curve(digits_canvas *c, const digits_point *p, int count)
+static void digits_curve(digits_plan *c, const digits_point *p, int count)
 {
     if (count < 2) return;
     bool is_closed = p[0].x == p[count - 1].x && p[0].y == p[count - 1].y;
@@ -141,21 +121,9 @@ static void digits_curve(digits_canvas *c, const digits_point *p, int count)
             float t = (float)k / (float)DIGITS_STEPS;
             digits_point to = {p1.x + 0.5F * t * (b.x + t * (s.x + t * q.x)),
                                p1.y + 0.5F * t * (b.y + t * (s.y + t * q.y))};
-            digits_line(c, from, to);
+            c->piece[c->pieces++] = (digits_piece){from, to};
             from = to;
         }
-    }
-}
-
-/* Lay ink where the pen was: radius and softness of its edge in pixels. */
-static void digits_ink(digits_canvas *c, float radius, float soft, float ink)
-{
-    float outer = radius + soft, per = 0.5F / soft;
-    for (int i = 0; i < c->height * c->width; i++) {
-        if (c->near2[i] >= outer * outer) continue;
-        float a = (outer - sqrtf(c->near2[i])) * per;
-        a = a > 1.0F ? 1.0F : a * a * (3.0F - 2.0F * a);
-        c->value[i] += (ink - c->value[i]) * a;
     }
 }
 
@@ -168,7 +136,7 @@ typedef struct digits_pose {
     fvi_made_rng rng;
 } digits_pose;
 
-static digits_pose digits_pose_begin(const digits_canvas *c, fvi_made_rng *rng)
+static digits_pose digits_pose_begin(const digits_plan *c, fvi_made_rng *rng)
 {
     digits_pose p = {.rng = *rng};
     float unit = (float)(c->height < c->width ? c->height : c->width) / (float)DIGITS_SIZE;
@@ -206,7 +174,7 @@ static digits_point digits_place(const digits_pose *p, int x, int y)
                           p->y0 + p->yx * strayed_u + p->yy * strayed_v};
 }
 
-static void digits_strokes(digits_canvas *c, const digits_pose *pose, const int8_t *points)
+static void digits_strokes(digits_plan *c, const digits_pose *pose, const int8_t *points)
 {
     digits_point stroke[DIGITS_MAX_POINTS];
     int count = 0;
@@ -221,47 +189,134 @@ static void digits_strokes(digits_canvas *c, const digits_pose *pose, const int8
     }
 }
 
-/* ---- paper, stray marks, noise ---- */
-
-static void digits_paper(digits_canvas *c, fvi_made_rng *rng, float light)
-{
-    float down = fvi_made_between(rng, -28.0F, 28.0F) / (float)c->height;
-    float across = fvi_made_between(rng, -28.0F, 28.0F) / (float)c->width;
-    for (int y = 0; y < c->height; y++) {
-        for (int x = 0; x < c->width; x++) {
-            c->value[y * c->width + x] = light + down * ((float)y - 0.5F * (float)c->height) +
-                                         across * ((float)x - 0.5F * (float)c->width);
-        }
-    }
-}
-
 /* None, one or two short strokes or dots, fainter than the digit. */
-static void digits_clutter(digits_canvas *c, fvi_made_rng *rng, float light, float ink)
+static void digits_clutter(digits_plan *c, fvi_made_rng *rng)
 {
     int marks = fvi_made_pick(rng, 4) - 1;
     float unit = (float)(c->height < c->width ? c->height : c->width) / (float)DIGITS_SIZE;
     for (int i = 0; i < marks; i++) {
-        float radius = fvi_made_between(rng, 0.4F, 1.0F) * unit, soft = 0.6F * unit;
-        digits_point a = {fvi_made_between(rng, 0.0F, (float)c->width),
-                          fvi_made_between(rng, 0.0F, (float)c->height)};
-        digits_point b = {a.x + fvi_made_between(rng, -4.0F, 4.0F) * unit,
-                          a.y + fvi_made_between(rng, -4.0F, 4.0F) * unit};
-        digits_pen_begin(c, radius + soft);
-        digits_line(c, a, fvi_made_pick(rng, 3) > 0 ? b : a);
-        digits_ink(c, radius, soft, light + (ink - light) * fvi_made_between(rng, 0.25F, 0.75F));
+        float radius = fvi_made_between(rng, 0.4F, 1.0F) * unit;
+        digits_point a, b; /* one by one: C leaves the order within a list open */
+        a.x = fvi_made_between(rng, 0.0F, (float)c->width);
+        a.y = fvi_made_between(rng, 0.0F, (float)c->height);
+        b.x = a.x + fvi_made_between(rng, -4.0F, 4.0F) * unit;
+        b.y = a.y + fvi_made_between(rng, -4.0F, 4.0F) * unit;
+        c->mark[i] = (digits_piece){a, fvi_made_pick(rng, 3) > 0 ? b : a};
+        c->mark_pen[i] =
+            (digits_pen){radius, 0.6F * unit,
+                         c->light + (c->pen.ink - c->light) * fvi_made_between(rng, 0.25F, 0.75F)};
+        c->marks = i + 1;
     }
 }
 
-/* Noise of two random bytes a pixel, then 8 bits. */
-static void digits_develop(uint8_t *pixels, const digits_canvas *c, fvi_made_rng *rng)
+/* A colour whose strongest part is 1. */
+static void digits_tint(float tint[3], fvi_made_rng *rng, float least)
 {
-    float per = fvi_made_between(rng, 0.0F, 24.0F) / 255.0F;
-    uint32_t word = 0;
-    for (int i = 0; i < c->height * c->width; i++) {
-        word = i % 2 == 0 ? fvi_made_word(rng) : word >> 16;
-        float noise = (float)((int)(word & 255u) + (int)(word >> 8 & 255u) - 255) * per;
-        float value = c->value[i] + noise + 0.5F;
-        pixels[i] = value < 0.0F ? 0 : value > 255.0F ? 255 : (uint8_t)value;
+    float most = 0.0F;
+    for (int k = 0; k < 3; k++) {
+        tint[k] = fvi_made_between(rng, least, 1.0F);
+        most = tint[k] > most ? tint[k] : most;
+    }
+    for (int k = 0; k < 3; k++) {
+        tint[k] /= most;
+    }
+}
+
+/* ---- the drawing, a band of rows at a time ---- */
+
+typedef struct digits_band {
+    int first, rows;
+    float reach;              /* distances beyond this do not matter */
+    float near2[DIGITS_BAND]; /* squared distance to the nearest stroke */
+    float value[DIGITS_BAND]; /* light, 0 to 255 */
+} digits_band;
+
+/* The pixels from low to high, as far as the picture goes: *first to *last - 1. */
+static void digits_span(int *first, int *last, float low, float high, int size)
+{
+    *first = low > 0.0F ? (low < (float)size ? (int)low : size) : 0;
+    *last = high < (float)size ? (high > 0.0F ? (int)high + 1 : 0) : size;
+}
+
+/* Distances to a straight piece of a stroke: only pixels near it are looked at. */
+static void digits_line(digits_band *band, const digits_plan *c, const digits_piece *piece)
+{
+    int left, right, top, bottom;
+    digits_point a = piece->a, b = piece->b;
+    digits_span(&left, &right, (a.x < b.x ? a.x : b.x) - band->reach,
+                (a.x < b.x ? b.x : a.x) + band->reach, c->width);
+    digits_span(&top, &bottom, (a.y < b.y ? a.y : b.y) - band->reach,
+                (a.y < b.y ? b.y : a.y) + band->reach, c->height);
+    if (top < band->first) top = band->first;
+    if (bottom > band->first + band->rows) bottom = band->first + band->rows;
+    float dx = b.x - a.x, dy = b.y - a.y, length2 = dx * dx + dy * dy;
+    float per = length2 > 0.0F ? 1.0F / length2 : 0.0F;
+    for (int y = top; y < bottom; y++) {
+        float *row = band->near2 + (y - band->first) * c->width, py = (float)y + 0.5F - a.y;
+        for (int x = left; x < right; x++) {
+            float px = (float)x + 0.5F - a.x, t = (px * dx + py * dy) * per;
+            t = t < 0.0F ? 0.0F : t > 1.0F ? 1.0F : t;
+            float ex = px - t * dx, ey = py - t * dy, d2 = ex * ex + ey * ey;
+            if (d2 < row[x]) row[x] = d2;
+        }
+    }
+}
+
+/* Lay ink along pieces. */
+static void digits_ink(digits_band *band, const digits_plan *c, const digits_piece *piece,
+                       int pieces, digits_pen pen)
+{
+    int count = band->rows * c->width;
+    float outer = pen.radius + pen.soft, per = 0.5F / pen.soft;
+    band->reach = outer;
+    for (int i = 0; i < count; i++) {
+        band->near2[i] = DIGITS_FAR;
+    }
+    for (int i = 0; i < pieces; i++) {
+        digits_line(band, c, &piece[i]);
+    }
+    for (int i = 0; i < count; i++) {
+        if (band->near2[i] >= outer * outer) continue;
+        float a = (outer - sqrtf(band->near2[i])) * per;
+        a = a > 1.0F ? 1.0F : a * a * (3.0F - 2.0F * a);
+        band->value[i] += (pen.ink - band->value[i]) * a;
+    }
+}
+
+static void digits_paper(digits_band *band, const digits_plan *c)
+{
+    for (int y = 0; y < band->rows; y++) {
+        for (int x = 0; x < c->width; x++) {
+            band->value[y * c->width + x] =
+                c->light + c->down * ((float)(band->first + y) - 0.5F * (float)c->height) +
+                c->across * ((float)x - 0.5F * (float)c->width);
+        }
+    }
+}
+
+static uint8_t digits_8bit(float value)
+{
+    return value < 0.0F ? 0 : value > 255.0F ? 255 : (uint8_t)value;
+}
+
+/* Noise of two random bytes a pixel (a word lasts for two), then colour, then 8 bits. */
+static void digits_develop(uint8_t *pixels, const digits_band *band, const digits_plan *c,
+                           fvi_made_rng *rng, uint32_t *word)
+{
+    int before = band->first * c->width;
+    float ink_per = 1.0F / (c->pen.ink - c->light);
+    for (int i = 0; i < band->rows * c->width; i++) {
+        *word = (before + i) % 2 == 0 ? fvi_made_word(rng) : *word >> 16;
+        float noise = (float)((int)(*word & 255u) + (int)(*word >> 8 & 255u) - 255) * c->noise;
+        uint8_t *p = pixels + (size_t)(before + i) * (size_t)c->channels;
+        if (c->channels == 1) p[0] = digits_8bit(band->value[i] + noise + 0.5F);
+        if (c->channels == 1) continue;
+        float a = (band->value[i] - c->light) * ink_per;
+        a = a < 0.0F ? 0.0F : a > 1.0F ? 1.0F : a;
+        for (int k = 0; k < 3; k++) {
+            float tint = c->paper_tint[k] + (c->ink_tint[k] - c->paper_tint[k]) * a;
+            p[k] = digits_8bit(band->value[i] * tint + noise + 0.5F);
+        }
     }
 }
 
@@ -277,22 +332,43 @@ static const digits_style *digits_pick_style(int digit, fvi_made_rng *rng)
     return &digits_styles[first + fvi_made_pick(rng, count)];
 }
 
-int fvi_made_digit(uint8_t *pixels, int height, int width, uint64_t seed, fv_split split, int i)
+/* Settle everything but the noise of each pixel. The order of the random numbers is the set: grey
+   pictures of 28 x 28 stay as they are. */
+static void digits_settle(digits_plan *c, int digit, fvi_made_rng *rng)
 {
-    digits_canvas c = {.height = height < DIGITS_MAX_SIDE ? height : DIGITS_MAX_SIDE,
-                       .width = width < DIGITS_MAX_SIDE ? width : DIGITS_MAX_SIDE};
-    int digit = fvi_made_class(seed, split, i, 10);
+    float unit = (float)(c->height < c->width ? c->height : c->width) / (float)DIGITS_SIZE;
+    c->light = fvi_made_between(rng, 0.0F, 70.0F);
+    c->pen.ink = fvi_made_between(rng, 165.0F, 255.0F);
+    c->pen.radius = fvi_made_between(rng, 0.6F, 1.8F) * unit;
+    c->pen.soft = fvi_made_between(rng, 0.5F, 1.2F) * unit;
+    c->down = fvi_made_between(rng, -28.0F, 28.0F) / (float)c->height;
+    c->across = fvi_made_between(rng, -28.0F, 28.0F) / (float)c->width;
+    digits_clutter(c, rng);
+    digits_pose pose = digits_pose_begin(c, rng);
+    digits_strokes(c, &pose, digits_pick_style(digit, rng)->points);
+    c->noise = fvi_made_between(rng, 0.0F, 24.0F) / 255.0F;
+    if (c->channels == 1) return;
+    digits_tint(c->paper_tint, rng, 0.3F);
+    digits_tint(c->ink_tint, rng, 0.4F);
+}
+
+int fvi_made_digit(uint8_t *pixels, int height, int width, int channels, uint64_t seed,
+                   fv_split split, int i)
+{
+    digits_plan c = {.height = height, .width = width, .channels = channels};
+    digits_band band = {0};
+    uint32_t word = 0;
+    int digit = fvi_made_class(seed, split, i, 10), rows = DIGITS_BAND / width;
     fvi_made_rng rng = fvi_made_rng_begin(seed, split, i);
-    float unit = (float)(c.height < c.width ? c.height : c.width) / (float)DIGITS_SIZE;
-    float light = fvi_made_between(&rng, 0.0F, 70.0F), ink = fvi_made_between(&rng, 165.0F, 255.0F);
-    float radius = fvi_made_between(&rng, 0.6F, 1.8F) * unit;
-    float soft = fvi_made_between(&rng, 0.5F, 1.2F) * unit;
-    digits_paper(&c, &rng, light);
-    digits_clutter(&c, &rng, light, ink);
-    digits_pose pose = digits_pose_begin(&c, &rng);
-    digits_pen_begin(&c, radius + soft);
-    digits_strokes(&c, &pose, digits_pick_style(digit, &rng)->points);
-    digits_ink(&c, radius, soft, ink);
-    digits_develop(pixels, &c, &rng);
+    digits_settle(&c, digit, &rng);
+    for (band.first = 0; band.first < height; band.first += rows) {
+        band.rows = height - band.first < rows ? height - band.first : rows;
+        digits_paper(&band, &c);
+        for (int k = 0; k < c.marks; k++) {
+            digits_ink(&band, &c, &c.mark[k], 1, c.mark_pen[k]);
+        }
+        digits_ink(&band, &c, c.piece, c.pieces, c.pen);
+        digits_develop(pixels, &band, &c, &rng, &word);
+    }
     return digit;
 }
