@@ -24,6 +24,9 @@ fv_status fvi_fail(fv_status code, const char *format, ...) FVI_PRINTF(2, 3);
    on the way up. */
 fv_status fvi_fail_in(fv_status code, const char *format, ...) FVI_PRINTF(2, 3);
 
+/* Whether this thread's last failure was an allocation that found no memory, and not a limit that
+   the content of a file passed. */
+bool fvi_is_out_of_memory(void);
 /* Both return their code. An analyzer sees one file at a time, so it is told. */
 #ifdef __clang_analyzer__
 #define fvi_fail(code, ...) ((void)fvi_fail(code, __VA_ARGS__), (code))
@@ -166,7 +169,14 @@ fv_status fvi_file_read(unsigned char **bytes, size_t *size, const char *path, s
 /* The first bytes of a file, at most room, without using memory; how many, 0 also when there is no
    such file. */
 size_t fvi_file_peek(void *bytes, size_t room, const char *path);
-bool fvi_file_exists(const char *path); /* anything by that name, a folder too */
+/* A file open for reading at any place, by many threads at once. Errors of open as above; of a read
+   that the file is shorter: FV_E_IO. Messages name the path. */
+typedef struct fvi_reader fvi_reader;
+fv_status fvi_reader_open(fvi_reader **reader, const char *path);
+uint64_t fvi_reader_size(const fvi_reader *reader); /* when it was opened */
+fv_status fvi_reader_at(const fvi_reader *reader, void *bytes, size_t size, uint64_t offset);
+void fvi_reader_close(fvi_reader *reader); /* NULL allowed */
+bool fvi_file_exists(const char *path);    /* anything by that name, a folder too */
 bool fvi_file_is_folder(const char *path);
 
 /* Write aside, then rename: begin, write ..., commit or abort. Until commit the old file stands;
@@ -180,6 +190,25 @@ fv_status fvi_save_commit(
 void fvi_save_abort(fvi_save *save); /* removes the temporary, frees; NULL allowed */
 fv_status fvi_file_write(const char *path, const void *bytes,
                          size_t size); /* begin, write, commit */
+
+/* ---- folder.c: what a folder holds ---- */
+
+typedef enum fvi_entry_kind { FVI_ENTRY_FILE, FVI_ENTRY_FOLDER, FVI_ENTRY_OTHER } fvi_entry_kind;
+typedef struct fvi_entry {
+    char *name; /* any bytes but NUL and '/' */
+    fvi_entry_kind kind;
+    bool is_link; /* kind is what it leads to; OTHER when it leads nowhere */
+} fvi_entry;
+/* Entries in the order of their bytes; names that begin with a dot are left out. */
+typedef struct fvi_folder {
+    size_t count;
+    fvi_entry *entry;
+} fvi_folder;
+/* FV_E_IO: no folder, not readable; FV_E_MEMORY. *folder is empty then. */
+fv_status fvi_folder_read(fvi_folder *folder, const char *path);
+void fvi_folder_free(fvi_folder *folder);
+/* "folder/name" in fvi_alloc memory; NULL when out of memory. */
+char *fvi_path_join(const char *folder, const char *name);
 
 /* ---- rng.c: counter-based (Philox 4x32-10): a number is a pure function of (seed, purpose,
    stream, index) ---- */
@@ -204,6 +233,9 @@ double fvi_rng_normal(uint64_t seed, fvi_purpose purpose, uint32_t stream,
                       uint64_t index); /* Box-Muller */
 int fvi_rng_int(uint64_t seed, fvi_purpose purpose, uint32_t stream, uint64_t index,
                 int below); /* [0,below), unbiased */
+/* 64 bits that depend on every byte and on seed; equal bytes give equal bits everywhere. Not for
+   secrets. */
+uint64_t fvi_hash(const void *bytes, size_t size, uint64_t seed);
 /* Fisher-Yates: p holds 0..n-1 in an order that is a pure function of the arguments. */
 void fvi_rng_permutation(int *p, int n, uint64_t seed, fvi_purpose purpose, uint32_t stream);
 
@@ -220,5 +252,23 @@ int fvi_threads_available(void);                   /* processors this process ma
    are fixed by geometry, never by the number of threads. */
 void fvi_parallel_for(fvi_threads *threads, size_t tasks, void (*fn)(void *context, size_t task),
                       void *context);
+
+/* One thread in the background that does one job again and again: start, go on with something else,
+   wait. What was written before start is visible to the job, what the job wrote after wait. Where
+   there are no threads, wait does the job. */
+typedef struct fvi_worker fvi_worker;
+fv_status fvi_worker_new(fvi_worker **worker, void (*job)(void *context), void *context);
+void fvi_worker_start(fvi_worker *worker); /* not twice without a wait between */
+void fvi_worker_wait(fvi_worker *worker);  /* returns at once when nothing was started */
+void fvi_worker_free(fvi_worker *worker);  /* waits first; NULL allowed */
+
+/* A lock. Without threads it does nothing. */
+typedef struct fvi_lock fvi_lock;
+fv_status fvi_lock_new(fvi_lock **lock);
+void fvi_lock_take(fvi_lock *lock);
+void fvi_lock_give(fvi_lock *lock);
+void fvi_lock_free(fvi_lock *lock); /* NULL allowed */
+
+double fvi_now(void); /* seconds since some moment, never going back */
 
 #endif

@@ -136,6 +136,65 @@ fv_status fvi_file_read(unsigned char **bytes, size_t *size, const char *path, s
     return status;
 }
 
+/* ---- reading at any place ---- */
+
+struct fvi_reader {
+    char *path;
+    int file;
+    uint64_t size;
+};
+
+fv_status fvi_reader_open(fvi_reader **reader, const char *path)
+{
+    struct stat about;
+    *reader = NULL;
+    fvi_reader *r = fvi_alloc(1, sizeof *r, "an open file");
+    if (!r) return FV_E_MEMORY;
+    r->file = file_open(path, O_RDONLY | O_NONBLOCK, 0);
+    r->path = fvi_strdup(path);
+    fv_status status = r->path ? FV_OK : FV_E_MEMORY;
+    if (status == FV_OK && (r->file < 0 || fstat(r->file, &about) != 0))
+        status = file_fail("open", path, errno);
+    else if (status == FV_OK && !S_ISREG(about.st_mode))
+        status = file_fail_why("read", path, "not a regular file");
+    if (status != FV_OK) {
+        fvi_reader_close(r);
+        return status;
+    }
+    r->size = (uint64_t)about.st_size;
+    *reader = r;
+    return FV_OK;
+}
+
+uint64_t fvi_reader_size(const fvi_reader *reader)
+{
+    return reader->size;
+}
+
+fv_status fvi_reader_at(const fvi_reader *reader, void *bytes, size_t size, uint64_t offset)
+{
+    unsigned char *to = bytes;
+    while (size > 0) {
+        size_t step = size < FILE_CHUNK ? size : FILE_CHUNK;
+        ssize_t got = pread(reader->file, to, step, (off_t)offset);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return file_fail("read", reader->path, errno);
+        if (got == 0) return file_fail_why("read", reader->path, "it became shorter");
+        to += got;
+        size -= (size_t)got;
+        offset += (uint64_t)got;
+    }
+    return FV_OK;
+}
+
+void fvi_reader_close(fvi_reader *reader)
+{
+    if (!reader) return;
+    if (reader->file >= 0) close(reader->file);
+    fvi_free(reader->path);
+    fvi_free(reader);
+}
+
 size_t fvi_file_peek(void *bytes, size_t room, const char *path)
 {
     struct stat about;

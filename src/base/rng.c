@@ -100,3 +100,16 @@ void fvi_rng_permutation(int *p, int n, uint64_t seed, fvi_purpose purpose, uint
         p[j] = kept;
     }
 }
+
+uint64_t fvi_hash(const void *bytes, size_t size, uint64_t seed)
+{
+    /* FNV-1a, then the finalizer of MurmurHash3, since the last bytes hardly reach the high bits. */
+    const unsigned char *at = bytes;
+    uint64_t h = UINT64_C(0xCBF29CE484222325) ^ seed;
+    for (size_t i = 0; i < size; i++) {
+        h = (h ^ at[i]) * UINT64_C(0x100000001B3);
+    }
+    h = (h ^ h >> 33) * UINT64_C(0xFF51AFD7ED558CCD);
+    h = (h ^ h >> 33) * UINT64_C(0xC4CEB9FE1A85EC53);
+    return h ^ h >> 33;
+}

@@ -66,6 +66,12 @@ fv_status fvi_fail_in(fv_status code, const char *format, ...)
     return code;
 }
 
+bool fvi_is_out_of_memory(void)
+{
+    /* memory.c begins so, whatever the callers put before it; no limit's text has these words */
+    return strstr(status_text, "out of memory: ") != NULL;
+}
+
 const char *fv_error(void)
 {
     return status_text;

@@ -6,6 +6,7 @@
 #include "base/base_internal.h"
 
 #include <sched.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifdef FVI_WITH_THREADS
@@ -147,4 +148,11 @@ void fvi_parallel_for(fvi_threads *threads, size_t tasks, void (*fn)(void *conte
     for (size_t task = 0; task < tasks; task++) {
         fn(context, task);
     }
+}
+
+double fvi_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
