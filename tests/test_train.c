@@ -526,7 +526,8 @@ static void test_statistics_fit_the_weights(void **state)
 static void test_history_as_csv(void **state)
 {
     (void)state;
-    fv_epoch rows[2] = {{1, 0.5, 0.25, NAN, NAN, 2, 100}, {2, 0.125, 1, 0.75, 0.5, 2.5, 80}};
+    fv_epoch rows[2] = {{1, 0.5, 0.25, NAN, NAN, 2, 100, NAN, NAN},
+                        {2, 0.125, 1, 0.75, 0.5, 2.5, 80, NAN, NAN}};
     fv_history h = {rows, 2};
     unsigned char *bytes;
     size_t size;

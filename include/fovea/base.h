@@ -60,6 +60,13 @@ typedef enum fv_dtype {
     FV_BOOL
 } fv_dtype;
 
+/** How a picture of another shape is brought to the size a model wants. */
+typedef enum fv_resize {
+    FV_RESIZE_STRETCH = 0, /* both sides at once: nothing is lost, proportions change */
+    FV_RESIZE_PAD,         /* the whole picture, black borders: Keras's pad_to_aspect_ratio */
+    FV_RESIZE_CROP         /* the largest part from the middle: Keras's crop_to_aspect_ratio */
+} fv_resize;
+
 /** A view: shape, element type, pointer. It owns nothing; data is in C order, images are
     [N,H,W,C]. */
 typedef struct fv_tensor {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Pictures with labels: from arrays, HDF5, IDX, or drawn from a seed. */
+/* Pictures with labels: from arrays, folders, HDF5, NPY, IDX, CIFAR, CSV, a function, or drawn from
+   a seed; split, shuffled, mapped, and laid into batches ahead of time. */
 #ifndef FOVEA_DATA_H
 #define FOVEA_DATA_H
 
@@ -10,30 +11,51 @@ extern "C" {
 #endif
 
 /** Pictures [N,H,W,C], 8-bit or float32, each with a class number or (float) one target for each
-    output. Read only once made. */
+    output. Read only once made. Small sets lie in memory; of large ones a picture is read, decoded
+    or drawn when it is needed. */
 typedef struct fv_dataset fv_dataset;
 
 typedef enum fv_split {
-    FV_TRAIN = 0, /* train_*.h5, train-images..., the first part of a made set */
-    /* test_*.h5, t10k-images..., the part of a made set that shares no picture with the first */
-    FV_TEST
+    FV_TRAIN = 0,
+    FV_TEST,      /* of a made set: shares no picture with the first */
+    FV_VALIDATION /* what is looked at while training; most sets have none */
 } fv_split;
 
 /** All zero is the default. */
 typedef struct fv_dataset_config {
     uint64_t seed;      /* of made sets */
     int count;          /* pictures of a made set; 0: 8,000 to train, 1,000 to test */
-    size_t limit_bytes; /* refuse sets larger than this; 0: the memory limit of this machine */
+    size_t limit_bytes; /* refuse what needs more memory; 0: the memory limit of this machine */
+    /* Up to so many bytes of pictures are kept in memory, decoded; a larger set stays where it is
+       and is read as it is needed. 0: 256 MiB. */
+    size_t memory_bytes;
+    /* What pictures in files of their own and made sets are brought to. 0: as the first picture
+       is, or as the made set is by itself. Sets of arrays are as they are. */
+    int height, width, channels;
+    fv_resize resize; /* how, when a picture's sides have another ratio */
+    /* Classes of a trained model, in its order: the folders or words that must be found among
+       them. NULL: those that are there, in the order of the alphabet (numbers by value). */
+    const char *const *classes;
+    int n_classes;
+    const char *x_name, *y_name; /* arrays in .h5 and .npz; NULL: told by their usual names */
+    int threads;                 /* that decode; 0: as many as there are processors */
+    /* A picture that cannot be read is an error; else it is left out and noted
+       (fv_dataset_skipped). */
+    bool strict;
 } fv_dataset_config;
 
 /**
  * Open a data set.
  *
- *   path   a folder with train_*.h5 / test_*.h5 in the course's layout; one .h5 file (then split
- *          picks nothing: the file is the set); a folder with the IDX files
- *          train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-..., plain or .gz; or
- *          made:NAME, drawn from config->seed ("made:digits")
- *   split  which part
+ *   path   made:NAME, drawn from config->seed ("made:faces");
+ *          a folder with a folder of PNG and JPEG files for each class, or with such folders below
+ *          train/, val/ (validation/, valid/) and test/;
+ *          a .csv file with a header and the columns path (below the file's own folder) and label;
+ *          an .h5 file or a folder with train_*.h5 / test_*.h5 in the course's layout;
+ *          .npz with x_train, y_train, ..., or x and y; a folder with x_train.npy, y_train.npy, ...;
+ *          a folder with the IDX files train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-...,
+ *          plain or .gz; a folder with the binary version of CIFAR-10 or CIFAR-100
+ *   split  which part; of a path that has no parts: everything, whatever split is
  *
  * libhdf5, which reads .h5, is not written for hostile files; for files that are not trusted open
  * them in a child process, as the command line does.
@@ -45,8 +67,9 @@ FV_API fv_status fv_dataset_open(fv_dataset **dataset, const char *path, fv_spli
                                  const fv_dataset_config *config);
 
 /**
- * Whether opening that part is worth a try, by names alone: made sets have both; a folder has what
- * it has files for; of anything else, FV_TRAIN only. false for a path that is not there.
+ * Whether that part is there: made sets have FV_TRAIN and FV_TEST; a folder and a file of arrays
+ * what their names say; what has no parts, FV_TRAIN only. false for a path that is not there, or
+ * not a data set.
  */
 FV_API bool fv_dataset_has(const char *path, fv_split split);
 
@@ -65,30 +88,146 @@ FV_API fv_status fv_dataset_from_arrays(fv_dataset **dataset, const fv_tensor *x
                                         const fv_tensor *y, const char *const *classes,
                                         int n_classes);
 
+/** Where pictures come from when the caller has them. */
+typedef struct fv_dataset_source {
+    fv_shape shape; /* of one picture: [H,W,C] or [D] */
+    fv_dtype dtype; /* FV_UINT8 or FV_FLOAT32 */
+    int count;
+    /* Write picture i (0 .. count-1) into out. false: it cannot be read; *why may then be set to a
+       text that lives until the next call. */
+    bool (*read)(void *user, void *out, int i, const char **why);
+    /* Called once, when the last data set made of this one is freed; NULL: nothing. */
+    void (*free)(void *user);
+    void *user;
+    bool is_parallel; /* read may be called by several threads at once */
+    bool strict;      /* as in fv_dataset_config */
+} fv_dataset_source;
+
+/** A data set whose pictures a function gives, one at a time, as they are needed. y, classes,
+    n_classes and errors are those of fv_dataset_from_arrays. After a failure source->free was
+    called as well. */
+FV_API fv_status fv_dataset_from_source(fv_dataset **dataset, const fv_dataset_source *source,
+                                        const fv_tensor *y, const char *const *classes,
+                                        int n_classes);
+
 FV_API void fv_dataset_free(fv_dataset *dataset);
+
+/* ---- looking ---- */
 
 FV_API int fv_dataset_count(const fv_dataset *dataset);
 FV_API fv_shape fv_dataset_shape(const fv_dataset *dataset); /* of one picture: H, W, C */
+FV_API fv_dtype fv_dataset_dtype(const fv_dataset *dataset); /* of pictures: uint8 or float32 */
 FV_API int fv_dataset_classes(const fv_dataset *dataset);
 FV_API const char *fv_dataset_class(const fv_dataset *dataset,
                                     int i); /* its name, or NULL out of range */
-/** Views of everything, borrowed: x [N,...] uint8 or float32; y [N] int32, or [N,K] float32 when
-    labels are targets. */
+/** Views of everything, borrowed: x [N,...] uint8 or float32, its data NULL unless all pictures lie
+    in memory in this order; y [N] int32, or [N,K] float32 when labels are targets. */
 FV_API fv_tensor fv_dataset_x(const fv_dataset *dataset);
 FV_API fv_tensor fv_dataset_y(const fv_dataset *dataset);
 /** The class of picture i; of targets, the largest one's number. -1 out of range. */
 FV_API int fv_dataset_label(const fv_dataset *dataset, int i);
+/** Picture i into out, which has room for its elements. Errors: ARG; what reading it gives. */
+FV_API fv_status fv_dataset_read(const fv_dataset *dataset, void *out, int i);
+/** The file that picture i has to itself, or NULL. Borrowed. */
+FV_API const char *fv_dataset_path(const fv_dataset *dataset, int i);
+/** Pictures left out so far because they could not be read, and for each its file and why. A set
+    that is read as it is needed finds them on the way. Borrowed; NULL out of range. */
+FV_API int fv_dataset_skipped(const fv_dataset *dataset);
+FV_API const char *fv_dataset_skipped_text(const fv_dataset *dataset, int i);
 /** "made:digits", or the file. Borrowed. */
 FV_API const char *fv_dataset_name(const fv_dataset *dataset);
 /** What it is called in messages; copied. Errors: ARG; MEMORY. */
 FV_API fv_status fv_dataset_set_name(fv_dataset *dataset, const char *name);
+/** How pictures of other sides were brought to size. */
+FV_API fv_resize fv_dataset_resize(const fv_dataset *dataset);
+/**
+ * Mean and standard deviation of each channel over all pictures, in the units of a batch that was
+ * laid with scale 1 and offset 0.
+ *
+ *   mean, deviation   [C] (or [1] for [N,D]) out; a constant channel has deviation 0
+ */
+FV_API fv_status fv_dataset_statistics(const fv_dataset *dataset, double *mean, double *deviation);
+
+/* ---- data sets of data sets: they share the pictures, and the one they come from may be freed
+   before them ---- */
+
+/**
+ * Two parts: of each class, the share `fraction` into *second, the rest into *first. Which pictures
+ * go where depends on seed and on each picture's own content, neither on its name nor on its place;
+ * equal pictures of a class go to the same side.
+ *
+ * Errors: ARG a fraction outside 0 < fraction < 1, or a part that would be empty; reading a
+ *         picture; MEMORY.
+ */
+FV_API fv_status fv_dataset_split(fv_dataset **first, fv_dataset **second,
+                                  const fv_dataset *dataset, double fraction, uint64_t seed);
+/** The pictures of those numbers, in that order. Errors: ARG a number out of range; MEMORY. */
+FV_API fv_status fv_dataset_select(fv_dataset **selected, const fv_dataset *dataset,
+                                   const int *indexes, int n);
+/** All pictures in an order that depends on seed alone. */
+FV_API fv_status fv_dataset_shuffle(fv_dataset **shuffled, const fv_dataset *dataset,
+                                    uint64_t seed);
+
+/** What is done to each picture when it is read. */
+typedef struct fv_dataset_mapping {
+    /* in: a picture of the data set; out: one of the shape and dtype below. (epoch, i) may choose
+       random numbers. false: leave this picture out. Called by several threads at once. */
+    bool (*map)(void *user, void *out, const void *in, int i, uint32_t epoch);
+    void *user;
+    fv_shape shape; /* rank 0: as before */
+    fv_dtype dtype;
+} fv_dataset_mapping;
+FV_API fv_status fv_dataset_map(fv_dataset **mapped, const fv_dataset *dataset,
+                                const fv_dataset_mapping *mapping);
+
+/* ---- batches ---- */
 
 /**
  * Lay pictures into a batch: x [n,H,W,C] float32, 8-bit pixels as pixel * scale + offset, floats as
- * they are. indexes: n numbers of pictures, or NULL for first .. first + n - 1.
+ * they are. indexes: n numbers of pictures, or NULL for first .. first + n - 1. A picture that
+ * cannot be read is an error here.
  */
 FV_API fv_status fv_dataset_batch(const fv_dataset *dataset, float *x, const int *indexes,
                                   int first, int n, float scale, float offset);
+
+/** Lays batches ahead: while one is worked on, a thread reads, decodes and maps the next. */
+typedef struct fv_loader fv_loader;
+
+typedef struct fv_loader_config {
+    int batch_size;      /* 0: 32 */
+    float scale, offset; /* of 8-bit pixels; scale 0: 1/255 */
+    uint64_t seed;       /* of the order */
+    bool without_shuffle;
+    bool drop_last; /* no batch smaller than batch_size */
+    int threads;    /* that decode, beside the caller; 0: as many as there are processors */
+} fv_loader_config;
+
+/** Borrowed from the loader, until its next call. */
+typedef struct fv_batch {
+    int n;               /* 0: the epoch is over */
+    const float *x;      /* [n,H,W,C] */
+    const int32_t *y;    /* [n] class numbers, or NULL */
+    const float *target; /* [n,K], or NULL */
+    const int *index;    /* [n] numbers of the pictures in the data set */
+} fv_batch;
+
+/**
+ * A loader on a data set, which must live as long. It holds two batches, nothing that grows with the
+ * set but four bytes a picture.
+ * Errors: ARG; MEMORY.
+ */
+FV_API fv_status fv_loader_new(fv_loader **loader, const fv_dataset *dataset,
+                               const fv_loader_config *config);
+/** Start an epoch, 0 or later: its order is a pure function of (seed, epoch). */
+FV_API fv_status fv_loader_begin(fv_loader *loader, uint32_t epoch);
+/** The next batch. Pictures that cannot be read are left out, so a batch may be smaller, unless the
+    data set is strict: then their error is returned. */
+FV_API fv_status fv_loader_next(fv_loader *loader, fv_batch *batch);
+/** Pictures a second that it could lay if nobody took any: NaN before the first. */
+FV_API double fv_loader_rate(const fv_loader *loader);
+FV_API void fv_loader_free(fv_loader *loader);
+
+/* ---- built-in sets ---- */
 
 /** What the command line can list: names of made sets; NULL past the end. */
 FV_API const char *fv_dataset_made_name(int i);
@@ -99,6 +238,11 @@ typedef struct fv_box {
     int label; /* its class */
     float x0, y0, x1, y1;
 } fv_box;
+/** What there is to detect in picture i of a made set: returns how many objects, and writes the boxes
+    of the first `room` of them, the one the picture is named for first. 0 where nothing is known. */
+FV_API int fv_dataset_boxes(const fv_dataset *dataset, int i, fv_box *boxes, int room);
+
+/* ---- pictures ---- */
 
 /** An 8-bit picture [H,W,C] that owns its pixels; C is 1 (grey) or 3 (RGB). */
 typedef struct fv_picture {

@@ -41,6 +41,9 @@ typedef struct fv_epoch {
     int epoch; /* from 1 */
     double loss, accuracy, val_loss, val_accuracy;
     double seconds, images_per_second; /* of the training pass alone */
+    /* What the model would reach if pictures were always ready, and what reading and decoding them
+       would if the model took no time: the slower one is the one to look at. */
+    double model_images_per_second, data_images_per_second;
 } fv_epoch;
 
 /** Set to zero before use; freed with fv_history_free. */

@@ -54,12 +54,12 @@ static void *thread_wait(void *gate)
 
 /* Can so many threads run at once? pthreadpool_create does not look at what pthread_create says and
    then waits for ever for a thread that never began; so they are all started once before it. */
-static bool thread_can_start(size_t threads)
+static fv_status thread_can_start(size_t threads)
 {
     pthread_t *started = fvi_alloc(threads, sizeof *started, "threads");
     pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
     size_t count = 0;
-    if (!started) return false;
+    if (!started) return FV_E_MEMORY;
     pthread_mutex_lock(&gate);
     while (count < threads && pthread_create(&started[count], NULL, thread_wait, &gate) == 0) {
         count++;
@@ -70,7 +70,7 @@ static bool thread_can_start(size_t threads)
     }
     pthread_mutex_destroy(&gate);
     fvi_free(started);
-    return count == threads;
+    return count == threads ? FV_OK : fvi_fail(FV_E_MEMORY, "cannot start %zu threads", threads);
 }
 #endif
 
@@ -86,10 +86,12 @@ fv_status fvi_threads_new(fvi_threads **out, int threads)
     fvi_threads *made = fvi_alloc(1, sizeof *made, "threads");
     if (!made) return FV_E_MEMORY;
     made->count = threads;
-    if (thread_can_start((size_t)threads)) made->pool = pthreadpool_create((size_t)threads);
-    if (!made->pool) {
+    fv_status status = thread_can_start((size_t)threads);
+    if (status == FV_OK && !(made->pool = pthreadpool_create((size_t)threads)))
+        status = fvi_fail(FV_E_MEMORY, "cannot start %d threads", threads);
+    if (status != FV_OK) {
         fvi_free(made);
-        return fvi_fail(FV_E_MEMORY, "cannot start %d threads", threads);
+        return status;
     }
     *out = made;
 #endif

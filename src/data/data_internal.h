@@ -6,23 +6,92 @@
 #include "fovea/data.h"
 #include "formats/formats.h"
 
+#include <stdatomic.h>
+
 #define FVI_MADE_PREFIX "made:"
+
+/* ---- store.c: where pictures come from; several data sets may share one ---- */
+
+typedef struct fvi_store fvi_store;
+typedef struct fvi_store_kind {
+    /* Picture i into out, in the store's shape and dtype. By several threads at once, unless
+       is_serial. epoch: what augmentation draws from; 0 when nobody trains. */
+    fv_status (*read)(fvi_store *store, void *out, int i, uint32_t epoch);
+    const char *(*path)(const fvi_store *store, int i); /* NULL: pictures have no files */
+    /* A hash of what picture i is made of, when that is cheaper than reading it. NULL: of its
+       pixels. */
+    fv_status (*hash)(fvi_store *store, uint64_t *hash, int i, uint64_t seed);
+    /* As fv_dataset_boxes. NULL: nothing to detect. */
+    int (*boxes)(const fvi_store *store, fv_box *boxes, int room, int i);
+    void (*free)(fvi_store *store); /* what it owns, not itself; NULL: nothing */
+} fvi_store_kind;
+
+typedef struct fvi_skip fvi_skip; /* one picture that could not be read, and why */
+
+/* The head of every store. */
+struct fvi_store {
+    const fvi_store_kind *kind;
+    atomic_int holders;
+    fv_shape shape; /* of one picture */
+    fv_dtype dtype;
+    size_t bytes; /* of one picture */
+    int count;
+    bool is_serial;     /* one thread at a time */
+    bool is_tolerant;   /* a picture that cannot be read is noted, not an error */
+    const void *memory; /* all pictures in a row, or NULL */
+    fvi_store *below;   /* what it reads from, held; or NULL */
+    atomic_uchar *is_bad;
+    _Atomic(fvi_skip *) skips;
+};
+
+/* size zeroed bytes with the head filled in, held once, by the caller; tolerant and serial as below
+   is. It takes over the caller's hold of below, also on failure, which is NULL. */
+void *fvi_store_new(size_t size, const fvi_store_kind *kind, fv_shape shape, fv_dtype dtype,
+                    int count, fvi_store *below);
+fvi_store *fvi_store_hold(fvi_store *store); /* returns it */
+void fvi_store_drop(fvi_store *store);       /* frees it when nobody holds it; NULL allowed */
+fv_status fvi_store_read(fvi_store *store, void *out, int i, uint32_t epoch);
+/* Note a picture that the last call of this thread could not read. FV_OK: noted, go on without it;
+   else what it failed with, since the store is not tolerant or memory ran out. */
+fv_status fvi_store_skip(fvi_store *store, int i, fv_status failed);
+int fvi_store_skips(const fvi_store *store);                    /* noted, here and below */
+const char *fvi_store_skip_text(const fvi_store *store, int i); /* NULL out of range */
+/* Pictures in a row, taken over even on failure. */
+fv_status fvi_store_memory(fvi_store **store, fv_shape shape, fv_dtype dtype, int count, void *x);
+/* Read the pictures of index (NULL: all) into memory, with several threads; what cannot be read is
+   left out: *kept (fvi_alloc) gets their places in index, *n how many. Takes over the hold of
+   below. */
+fv_status fvi_store_keep(fvi_store **store, int **kept, int *n, fvi_store *below, const int *index,
+                         int count, int threads);
 
 struct fv_dataset {
     char *name;
     int count, classes;
-    fv_shape shape;    /* of one picture */
-    fv_dtype dtype;    /* FV_UINT8 or FV_FLOAT32 */
-    void *x;           /* count pictures */
+    fvi_store *store;
+    int *index;        /* [count] numbers of pictures in the store; NULL: 0, 1, ... */
     int32_t *label;    /* [count], or NULL */
     float *target;     /* [count, classes], or NULL; exactly one of the two */
     char **class_name; /* [classes] */
+    fv_resize resize;
 };
 
-/* dataset.c: take ownership of x and label (freed on failure too) and name the classes 0, 1, ...
-   where class_name is NULL. */
-fv_status fvi_dataset_make(fv_dataset **dataset, const char *name, fv_shape shape, fv_dtype dtype,
-                           void *x, int32_t *label, int count, int classes);
+/* ---- dataset.c ---- */
+
+/* Take over store and label (also on failure) and name the classes 0, 1, ... */
+fv_status fvi_dataset_make(fv_dataset **dataset, const char *name, fvi_store *store, int32_t *label,
+                           int count, int classes);
+/* Everything but names is in content, which is taken over whatever happens. classes NULL: the
+   numbers. */
+fv_status fvi_dataset_publish(fv_dataset **dataset, fv_dataset content, const char *name,
+                              const char *const *classes);
+void fvi_dataset_release(fv_dataset *content); /* what it owns, not itself */
+/* The place of picture i in the store. */
+int fvi_dataset_at(const fv_dataset *dataset, int i);
+/* dataset_view.c: all of a data set on another store, whose hold is taken over in any case. */
+fv_status fvi_dataset_restore(fv_dataset **dataset, const fv_dataset *d, fvi_store *store);
+/* Bring what is small into memory: a set of at most config->memory_bytes is read now, what cannot
+   be read left out, with its labels. FV_E_FORMAT when nothing can be read at all. */
+fv_status fvi_dataset_keep(fv_dataset *dataset, const fv_dataset_config *config);
 /* Other names for the classes, copied; NULL: the numbers. */
 fv_status fvi_dataset_name_classes(fv_dataset *dataset, const char *const *names);
 #define FVI_MAX_CLASSES 65536

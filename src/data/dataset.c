@@ -7,13 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#define DATASET_MEMORY ((size_t)256 << 20) /* of pictures that are kept, unless told otherwise */
+
 /* ---- making and freeing ---- */
 
-/* Frees what a data set owns, but not the struct itself. */
-static void dataset_release(fv_dataset *d)
+void fvi_dataset_release(fv_dataset *d)
 {
     fvi_free(d->name);
-    fvi_free(d->x);
+    fvi_store_drop(d->store);
+    fvi_free(d->index);
     fvi_free(d->label);
     fvi_free(d->target);
     for (int i = 0; d->class_name && i < d->classes; i++) {
@@ -25,7 +27,7 @@ static void dataset_release(fv_dataset *d)
 void fv_dataset_free(fv_dataset *dataset)
 {
     if (!dataset) return;
-    dataset_release(dataset);
+    fvi_dataset_release(dataset);
     fvi_free(dataset);
 }
 
@@ -48,14 +50,13 @@ fv_status fvi_dataset_name_classes(fv_dataset *d, const char *const *names)
     return ok ? FV_OK : FV_E_MEMORY;
 }
 
-/* Publish: content has everything but names, and is taken whatever happens. */
-static fv_status dataset_publish(fv_dataset **dataset, fv_dataset content, const char *name,
-                                 const char *const *classes)
+fv_status fvi_dataset_publish(fv_dataset **dataset, fv_dataset content, const char *name,
+                              const char *const *classes)
 {
     *dataset = NULL;
     fv_dataset *d = fvi_alloc(1, sizeof *d, "a data set");
     if (!d) {
-        dataset_release(&content);
+        fvi_dataset_release(&content);
         return FV_E_MEMORY;
     }
     *d = content;
@@ -68,12 +69,54 @@ static fv_status dataset_publish(fv_dataset **dataset, fv_dataset content, const
     return FV_OK;
 }
 
-fv_status fvi_dataset_make(fv_dataset **dataset, const char *name, fv_shape shape, fv_dtype dtype,
-                           void *x, int32_t *label, int count, int classes)
+fv_status fvi_dataset_make(fv_dataset **dataset, const char *name, fvi_store *store, int32_t *label,
+                           int count, int classes)
 {
-    fv_dataset content = {
-        .count = count, .classes = classes, .shape = shape, .dtype = dtype, .x = x, .label = label};
-    return dataset_publish(dataset, content, name, NULL);
+    fv_dataset content = {.count = count, .classes = classes, .store = store, .label = label};
+    return fvi_dataset_publish(dataset, content, name, NULL);
+}
+
+/* What fvi_store_keep left out leaves its label and target, too. */
+static void dataset_close_up(fv_dataset *d, const int *kept, int n)
+{
+    size_t row = (size_t)d->classes;
+    for (int i = 0; i < n; i++) {
+        if (d->label) d->label[i] = d->label[kept[i]];
+        if (d->target)
+            memmove(d->target + (size_t)i * row, d->target + (size_t)kept[i] * row,
+                    row * sizeof *d->target);
+    }
+    fvi_free(d->index);
+    d->index = NULL;
+    d->count = n;
+}
+
+fv_status fvi_dataset_keep(fv_dataset *d, const fv_dataset_config *config)
+{
+    size_t most = config->memory_bytes > 0 ? config->memory_bytes : DATASET_MEMORY;
+    size_t limit = config->limit_bytes > 0 ? config->limit_bytes : fvi_memory_limit();
+    size_t all;
+    if (most > limit) most = limit;
+    if (d->store->memory || !fvi_mul(&all, d->store->bytes, (size_t)d->count) || all > most)
+        return FV_OK;
+    fvi_store *store;
+    int *kept, n;
+    FVI_TRY(fvi_store_keep(&store, &kept, &n, fvi_store_hold(d->store), d->index, d->count,
+                           config->threads));
+    const char *why = fvi_store_skip_text(store, 0);
+    fv_status status = n > 0 || d->count == 0 ? FV_OK
+                                              : fvi_fail(FV_E_FORMAT,
+                                                         "none of %d pictures can be read; the "
+                                                         "first: %s",
+                                                         d->count, why ? why : "no reason");
+    if (status == FV_OK) {
+        dataset_close_up(d, kept, n);
+        fvi_store_drop(d->store);
+        d->store = fvi_store_hold(store);
+    }
+    fvi_store_drop(store);
+    fvi_free(kept);
+    return status;
 }
 
 /* ---- labels and pixels checked ---- */
@@ -215,34 +258,121 @@ static fv_status dataset_take_targets(fv_dataset *d, const fv_tensor *y)
     return d->target ? FV_OK : FV_E_MEMORY;
 }
 
+/* Labels or targets of d->count pictures, and the names of the classes checked. */
+static fv_status dataset_take_y(fv_dataset *d, const fv_tensor *y, const char *const *classes,
+                                int n_classes)
+{
+    FVI_TRY(dataset_check_classes(classes, n_classes));
+    if (!y->data) return fvi_fail(FV_E_ARG, "y has no data");
+    d->classes = n_classes;
+    if (fvi_is_integer(y->dtype))
+        FVI_TRY(fvi_dataset_labels(&d->label, &d->classes, y, d->count));
+    else
+        FVI_TRY(dataset_take_targets(d, y));
+    return classes ? dataset_check_classes(classes, d->classes) : FV_OK;
+}
+
+/* x copied into memory of its own. */
+static fv_status dataset_take_x(fv_dataset *d, const fv_tensor *x, const fv_shape *shape,
+                                size_t each)
+{
+    size_t bytes;
+    if (x->dtype == FV_FLOAT32) FVI_TRY(fvi_dataset_check_finite(x->data, d->count, each, "x"));
+    if (!fvi_mul(&bytes, (size_t)d->count * each, fv_dtype_size(x->dtype)))
+        return fvi_fail(FV_E_MEMORY, "x is larger than memory");
+    void *copy = fvi_copy(x->data, bytes, "pictures");
+    return copy ? fvi_store_memory(&d->store, *shape, x->dtype, d->count, copy) : FV_E_MEMORY;
+}
+
 fv_status fv_dataset_from_arrays(fv_dataset **dataset, const fv_tensor *x, const fv_tensor *y,
                                  const char *const *classes, int n_classes)
 {
     if (!dataset) return fvi_fail(FV_E_ARG, "fv_dataset_from_arrays: dataset is NULL");
     *dataset = NULL;
     if (!x || !y) return fvi_fail(FV_E_ARG, "fv_dataset_from_arrays: %s is NULL", x ? "y" : "x");
-    fv_dataset d = {.classes = n_classes, .dtype = x->dtype};
-    size_t each, bytes;
-    FVI_TRY(dataset_check_classes(classes, n_classes));
-    FVI_TRY(dataset_check_x(&d.shape, &each, x));
-    d.count = x->shape.dim[0];
-    if (!y->data) return fvi_fail(FV_E_ARG, "y has no data");
-    if (x->dtype == FV_FLOAT32) FVI_TRY(fvi_dataset_check_finite(x->data, d.count, each, "x"));
-    if (!fvi_mul(&bytes, (size_t)d.count * each, fv_dtype_size(x->dtype)))
-        return fvi_fail(FV_E_MEMORY, "x is larger than memory");
-    fv_status status = fvi_is_integer(y->dtype)
-                           ? fvi_dataset_labels(&d.label, &d.classes, y, d.count)
-                           : dataset_take_targets(&d, y);
-    if (status == FV_OK && classes) status = dataset_check_classes(classes, d.classes);
-    if (status == FV_OK) {
-        d.x = fvi_copy(x->data, bytes, "pictures");
-        if (!d.x) status = FV_E_MEMORY;
-    }
+    fv_shape shape;
+    size_t each;
+    FVI_TRY(dataset_check_x(&shape, &each, x));
+    fv_dataset d = {.count = x->shape.dim[0]};
+    fv_status status = dataset_take_y(&d, y, classes, n_classes);
+    if (status == FV_OK) status = dataset_take_x(&d, x, &shape, each);
     if (status != FV_OK) {
-        dataset_release(&d);
+        fvi_dataset_release(&d);
         return status;
     }
-    return dataset_publish(dataset, d, "arrays", classes);
+    return fvi_dataset_publish(dataset, d, "arrays", classes);
+}
+
+/* ---- from a function ---- */
+
+typedef struct dataset_source_store {
+    fvi_store head;
+    fv_dataset_source source;
+} dataset_source_store;
+
+static fv_status dataset_source_read(fvi_store *store, void *out, int i, uint32_t epoch)
+{
+    const fv_dataset_source *source = &((dataset_source_store *)store)->source;
+    const char *why = NULL;
+    (void)epoch;
+    if (source->read(source->user, out, i, &why)) return FV_OK;
+    return fvi_fail(FV_E_FORMAT, "%s", why ? why : "the source cannot read a picture");
+}
+
+static void dataset_source_free(fvi_store *store)
+{
+    const fv_dataset_source *source = &((dataset_source_store *)store)->source;
+    if (source->free) source->free(source->user);
+}
+
+static const fvi_store_kind dataset_source_kind = {.read = dataset_source_read,
+                                                   .free = dataset_source_free};
+
+static fv_status dataset_check_source(const fv_dataset_source *source)
+{
+    size_t each;
+    if (!source->read) return fvi_fail(FV_E_ARG, "fv_dataset_from_source: read is NULL");
+    if (source->dtype != FV_UINT8 && source->dtype != FV_FLOAT32)
+        return fvi_fail(FV_E_ARG, "pictures of a source are %s, expected uint8 or float32",
+                        fv_dtype_name(source->dtype));
+    FVI_TRY(fvi_shape_count(&each, &source->shape));
+    if ((source->shape.rank != 1 && source->shape.rank != 3) || each == 0 || source->count < 1)
+        return fvi_fail(FV_E_SHAPE,
+                        "a source of %d pictures of rank %d, expected at least one of [H,W,C] or "
+                        "[D], nothing empty",
+                        source->count, source->shape.rank);
+    return FV_OK;
+}
+
+fv_status fv_dataset_from_source(fv_dataset **dataset, const fv_dataset_source *source,
+                                 const fv_tensor *y, const char *const *classes, int n_classes)
+{
+    if (!dataset || !source || !y)
+        return fvi_fail(FV_E_ARG, "fv_dataset_from_source: %s is NULL",
+                        !dataset ? "dataset"
+                        : source ? "y"
+                                 : "source");
+    *dataset = NULL;
+    fv_dataset d = {.count = source->count};
+    dataset_source_store *s = NULL;
+    fv_status status = dataset_check_source(source);
+    if (status == FV_OK) {
+        s = fvi_store_new(sizeof *s, &dataset_source_kind, source->shape, source->dtype,
+                          source->count, NULL);
+        status = s ? FV_OK : FV_E_MEMORY;
+    }
+    if (!s) {
+        if (source->free) source->free(source->user);
+        return status;
+    }
+    s->source = *source;
+    s->head.is_serial = !source->is_parallel;
+    s->head.is_tolerant = !source->strict;
+    d.store = &s->head;
+    status = dataset_take_y(&d, y, classes, n_classes);
+    if (status == FV_OK) return fvi_dataset_publish(dataset, d, "source", classes);
+    fvi_dataset_release(&d);
+    return status;
 }
 
 /* ---- opening: made or files ---- */
@@ -254,8 +384,9 @@ fv_status fv_dataset_open(fv_dataset **dataset, const char *path, fv_split split
     if (!dataset) return fvi_fail(FV_E_ARG, "fv_dataset_open: dataset is NULL");
     *dataset = NULL;
     if (!path) return fvi_fail(FV_E_ARG, "fv_dataset_open: path is NULL");
-    if (split != FV_TRAIN && split != FV_TEST)
-        return fvi_fail(FV_E_ARG, "fv_dataset_open: split is %d, expected FV_TRAIN or FV_TEST",
+    if (split != FV_TRAIN && split != FV_TEST && split != FV_VALIDATION)
+        return fvi_fail(FV_E_ARG,
+                        "fv_dataset_open: split is %d, expected FV_TRAIN, FV_TEST or FV_VALIDATION",
                         (int)split);
     if (!config) config = &all_default;
     if (strncmp(path, FVI_MADE_PREFIX, strlen(FVI_MADE_PREFIX)) == 0)
@@ -272,7 +403,7 @@ int fv_dataset_count(const fv_dataset *dataset)
 
 fv_shape fv_dataset_shape(const fv_dataset *dataset)
 {
-    return dataset ? dataset->shape : (fv_shape){0};
+    return dataset ? dataset->store->shape : (fv_shape){0};
 }
 
 int fv_dataset_classes(const fv_dataset *dataset)
@@ -285,14 +416,21 @@ const char *fv_dataset_class(const fv_dataset *dataset, int i)
     return dataset && i >= 0 && i < dataset->classes ? dataset->class_name[i] : NULL;
 }
 
+fv_dtype fv_dataset_dtype(const fv_dataset *dataset)
+{
+    return dataset ? dataset->store->dtype : FV_UINT8;
+}
+
 fv_tensor fv_dataset_x(const fv_dataset *dataset)
 {
     if (!dataset) return (fv_tensor){0};
-    fv_tensor x = {.dtype = dataset->dtype, .data = dataset->x};
-    x.shape.rank = dataset->shape.rank + 1;
+    const fvi_store *store = dataset->store;
+    fv_tensor x = {.dtype = store->dtype, .shape.rank = store->shape.rank + 1};
+    /* a tensor is a view that may be written; of these pictures the header says: read only */
+    if (!dataset->index) x.data = (void *)(uintptr_t)store->memory;
     x.shape.dim[0] = dataset->count;
-    for (int i = 0; i < dataset->shape.rank; i++) {
-        x.shape.dim[i + 1] = dataset->shape.dim[i];
+    for (int i = 0; i < store->shape.rank; i++) {
+        x.shape.dim[i + 1] = store->shape.dim[i];
     }
     return x;
 }
@@ -317,6 +455,50 @@ int fv_dataset_label(const fv_dataset *dataset, int i)
     return best;
 }
 
+int fvi_dataset_at(const fv_dataset *dataset, int i)
+{
+    return dataset->index ? dataset->index[i] : i;
+}
+
+fv_status fv_dataset_read(const fv_dataset *dataset, void *out, int i)
+{
+    if (!dataset || !out)
+        return fvi_fail(FV_E_ARG, "fv_dataset_read: %s is NULL", dataset ? "out" : "dataset");
+    if (i < 0 || i >= dataset->count)
+        return fvi_fail(FV_E_ARG, "fv_dataset_read: picture %d, expected 0 to %d", i,
+                        dataset->count - 1);
+    return fvi_store_read(dataset->store, out, fvi_dataset_at(dataset, i), 0);
+}
+
+const char *fv_dataset_path(const fv_dataset *dataset, int i)
+{
+    if (!dataset || i < 0 || i >= dataset->count || !dataset->store->kind->path) return NULL;
+    return dataset->store->kind->path(dataset->store, fvi_dataset_at(dataset, i));
+}
+
+int fv_dataset_boxes(const fv_dataset *dataset, int i, fv_box *boxes, int room)
+{
+    if (!dataset || i < 0 || i >= dataset->count || (!boxes && room > 0)) return 0;
+    const fvi_store *store = dataset->store;
+    return store->kind->boxes ? store->kind->boxes(store, boxes, room, fvi_dataset_at(dataset, i))
+                              : 0;
+}
+
+int fv_dataset_skipped(const fv_dataset *dataset)
+{
+    return dataset ? fvi_store_skips(dataset->store) : 0;
+}
+
+const char *fv_dataset_skipped_text(const fv_dataset *dataset, int i)
+{
+    return dataset && i >= 0 ? fvi_store_skip_text(dataset->store, i) : NULL;
+}
+
+fv_resize fv_dataset_resize(const fv_dataset *dataset)
+{
+    return dataset ? dataset->resize : FV_RESIZE_STRETCH;
+}
+
 const char *fv_dataset_name(const fv_dataset *dataset)
 {
     return dataset ? dataset->name : NULL;
@@ -330,42 +512,5 @@ fv_status fv_dataset_set_name(fv_dataset *dataset, const char *name)
     if (!copy) return FV_E_MEMORY;
     fvi_free(dataset->name);
     dataset->name = copy;
-    return FV_OK;
-}
-
-/* ---- batches ---- */
-
-/* 8-bit pixels to floats; a loop of its own so that the compiler turns it into vectors. */
-static void dataset_scale(float *restrict x, const uint8_t *restrict pixels, size_t count,
-                          float scale, float offset)
-{
-    for (size_t i = 0; i < count; i++) {
-        x[i] = (float)pixels[i] * scale + offset;
-    }
-}
-
-fv_status fv_dataset_batch(const fv_dataset *dataset, float *x, const int *indexes, int first,
-                           int n, float scale, float offset)
-{
-    if (!dataset || (!x && n > 0))
-        return fvi_fail(FV_E_ARG, "fv_dataset_batch: %s is NULL", dataset ? "x" : "dataset");
-    if (n < 0 || (!indexes && (first < 0 || first > dataset->count - n)))
-        return fvi_fail(FV_E_ARG, "a batch of %d pictures from number %d, the data set has %d", n,
-                        first, dataset->count);
-    for (int i = 0; indexes && i < n; i++) {
-        if (indexes[i] < 0 || indexes[i] >= dataset->count)
-            return fvi_fail(FV_E_ARG, "picture %d in a batch, expected 0 to %d", indexes[i],
-                            dataset->count - 1);
-    }
-    size_t each;
-    FVI_TRY(fvi_shape_count(&each, &dataset->shape));
-    for (int i = 0; i < n; i++) {
-        size_t at = (size_t)(indexes ? indexes[i] : first + i) * each;
-        float *row = x + (size_t)i * each;
-        if (dataset->dtype == FV_UINT8)
-            dataset_scale(row, (const uint8_t *)dataset->x + at, each, scale, offset);
-        else
-            memcpy(row, (const float *)dataset->x + at, each * sizeof *row);
-    }
     return FV_OK;
 }

@@ -100,9 +100,14 @@ fv_status fvi_files_make(fv_dataset **dataset, const char *name, fvi_raw *raw)
     fv_status status = files_pixels(&shape, raw);
     if (status == FV_OK) status = files_labels(&label, raw);
     if (status == FV_OK) {
-        status = fvi_dataset_make(dataset, name, shape, raw->x.dtype, raw->x.data, label,
-                                  raw->x.shape.dim[0], raw->classes);
+        fvi_store *store;
+        status = fvi_store_memory(&store, shape, raw->x.dtype, raw->x.shape.dim[0], raw->x.data);
         raw->x.data = NULL; /* taken, even on failure */
+        if (status == FV_OK)
+            status =
+                fvi_dataset_make(dataset, name, store, label, raw->x.shape.dim[0], raw->classes);
+        else
+            fvi_free(label);
     }
     fvi_array_free(&raw->x);
     fvi_array_free(&raw->y);

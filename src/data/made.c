@@ -9,6 +9,7 @@
 #define MADE_TRAIN 8000
 #define MADE_TEST 1000
 #define MADE_MAX_CLASSES 16
+#define MADE_LEAST 8        /* sides, in pixels */
 #define MADE_FIRST_INDEX 16 /* of a stream: those before it belong to fvi_made_class */
 
 /* ---- random numbers ---- */
@@ -71,22 +72,56 @@ static fv_status made_unknown(const char *name)
     return status;
 }
 
-/* Pixels and labels of the whole set; *bytes of one picture. */
-static fv_status made_room(uint8_t **pixels, int32_t **label, size_t *bytes, const fvi_made *made,
-                           int count, size_t limit)
+/* A set is drawn, picture by picture, when it is looked at. */
+typedef struct made_store {
+    fvi_store head;
+    const fvi_made *made;
+    uint64_t seed;
+    fv_split split;
+} made_store;
+
+static fv_status made_read(fvi_store *store, void *out, int i, uint32_t epoch)
 {
-    size_t all;
-    *bytes = (size_t)made->height * (size_t)made->width * (size_t)made->channels;
-    if (limit == 0) limit = fvi_memory_limit();
-    if (!fvi_mul(&all, *bytes + sizeof **label, (size_t)count) || all > limit)
-        return fvi_fail(FV_E_MEMORY,
-                        "made:%s: %d pictures of %zu bytes are over the limit of %zu bytes",
-                        made->name, count, *bytes, limit);
-    *pixels = fvi_alloc((size_t)count, *bytes, "pictures");
-    *label = *pixels ? fvi_alloc((size_t)count, sizeof **label, "labels") : NULL;
-    if (*label) return FV_OK;
-    fvi_free(*pixels);
-    return FV_E_MEMORY;
+    const made_store *s = (const made_store *)store;
+    (void)epoch;
+    s->made->draw(out, store->shape.dim[0], store->shape.dim[1], store->shape.dim[2], s->seed,
+                  s->split, i);
+    return FV_OK;
+}
+
+static int made_boxes(const fvi_store *store, fv_box *boxes, int room, int i)
+{
+    const made_store *s = (const made_store *)store;
+    if (!s->made->boxes) return 0;
+    return s->made->boxes(boxes, room, store->shape.dim[0], store->shape.dim[1], s->seed, s->split,
+                          i);
+}
+
+static const fvi_store_kind made_store_kind = {.read = made_read, .boxes = made_boxes};
+
+static fv_status made_check(fv_shape *shape, int *count, const fvi_made *made, fv_split split,
+                            const fv_dataset_config *config)
+{
+    size_t limit = config->limit_bytes > 0 ? config->limit_bytes : fvi_memory_limit();
+    size_t each = sizeof(int32_t) + 1; /* what a picture that is not drawn yet takes */
+    const int dim[] = {config->height ? config->height : made->height,
+                       config->width ? config->width : made->width,
+                       config->channels ? config->channels : made->channels};
+    if (config->count < 0)
+        return fvi_fail(FV_E_ARG, "made:%s: %d pictures, expected 1 or more, or 0 for the default",
+                        made->name, config->count);
+    *count = config->count > 0 ? config->count : split == FV_TRAIN ? MADE_TRAIN : MADE_TEST;
+    *shape = fvi_shape_of(3, dim);
+    if ((size_t)*count > limit / each)
+        return fvi_fail(FV_E_MEMORY, "made:%s: %d pictures are over the limit of %zu bytes",
+                        made->name, *count, limit);
+    if (dim[0] < MADE_LEAST || dim[1] < MADE_LEAST || dim[0] > FVI_MADE_LARGEST ||
+        dim[1] > FVI_MADE_LARGEST || (dim[2] != 1 && dim[2] != 3))
+        return fvi_fail(FV_E_ARG,
+                        "made:%s: pictures of %dx%dx%d, expected sides of %d to %d and 1 or 3 "
+                        "channels",
+                        made->name, dim[0], dim[1], dim[2], MADE_LEAST, FVI_MADE_LARGEST);
+    return FV_OK;
 }
 
 fv_status fvi_made_open(fv_dataset **dataset, const char *name, fv_split split,
@@ -96,25 +131,27 @@ fv_status fvi_made_open(fv_dataset **dataset, const char *name, fv_split split,
     for (int i = 0; (made = fvi_made_at(i)) && strcmp(made->name, name) != 0; i++) {
     }
     if (!made) return made_unknown(name);
-    if (config->count < 0)
-        return fvi_fail(FV_E_ARG, "made:%s: %d pictures, expected 1 or more, or 0 for the default",
-                        made->name, config->count);
-    int count = config->count > 0 ? config->count : split == FV_TEST ? MADE_TEST : MADE_TRAIN;
-    uint8_t *pixels = NULL;
-    int32_t *label = NULL;
-    size_t bytes;
-    FVI_TRY(made_room(&pixels, &label, &bytes, made, count, config->limit_bytes));
+    int count = 0;
+    fv_shape shape;
+    FVI_TRY(made_check(&shape, &count, made, split, config));
+    made_store *s = fvi_store_new(sizeof *s, &made_store_kind, shape, FV_UINT8, count, NULL);
+    if (!s) return FV_E_MEMORY;
+    s->made = made;
+    s->seed = config->seed;
+    s->split = split;
+    fv_dataset content = {.count = count, .classes = made->classes, .store = &s->head};
+    content.label = fvi_alloc((size_t)count, sizeof *content.label, "labels");
+    if (!content.label) {
+        fvi_dataset_release(&content);
+        return FV_E_MEMORY;
+    }
     for (int i = 0; i < count; i++) {
-        label[i] = made->draw(pixels + (size_t)i * bytes, made->height, made->width, made->channels,
-                              config->seed, split, i);
+        content.label[i] = fvi_made_class(config->seed, split, i, made->classes);
     }
     char full[64];
     snprintf(full, sizeof full, "made:%s", made->name);
-    const int dim[] = {made->height, made->width, made->channels};
-    FVI_TRY(fvi_dataset_make(dataset, full, fvi_shape_of(3, dim), FV_UINT8, pixels, label, count,
-                             made->classes));
-    fv_status status =
-        made->class_names ? fvi_dataset_name_classes(*dataset, made->class_names) : FV_OK;
+    FVI_TRY(fvi_dataset_publish(dataset, content, full, made->class_names));
+    fv_status status = fvi_dataset_keep(*dataset, config);
     if (status == FV_OK) return FV_OK;
     fv_dataset_free(*dataset);
     *dataset = NULL;

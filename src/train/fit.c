@@ -4,7 +4,6 @@
 #include "train/train_internal.h"
 
 #include <math.h>
-#include <time.h>
 
 /* Pictures that the statistics of batch normalisation are averaged over at the end of an epoch. */
 #define FIT_STATISTICS 1024
@@ -15,21 +14,15 @@ typedef struct fit_state {
     const fv_dataset *train, *valid;
     fv_fit_config config;
     const fvi_loss_kind *kind;
-    fvi_batch batch;
+    fvi_targets targets;
+    fv_loader *loader;
+    double waited_s; /* in this epoch, for the loader */
     fvi_optimizer *optimizer;
-    int *order; /* of the pictures in this epoch */
     uint32_t step;
     fv_progress progress;
     bool is_stopped; /* by the callback, between two epochs' steps */
     int first_epoch; /* rows the history had before: the shuffles go on where they stopped */
 } fit_state;
-
-static double fit_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static fv_status fit_not_finite(const fit_state *f, int epoch, int step, const char *what)
 {
@@ -44,17 +37,28 @@ static fv_status fit_not_finite(const fit_state *f, int epoch, int step, const c
     return s;
 }
 
-/* One step: n pictures through the model, the loss, back, and one move of the weights. */
-static fv_status fit_step(fit_state *f, int first, int n, double *loss, double *right)
+/* The next batch; its labels become what the loss looks at. */
+static fv_status fit_next(fit_state *f, fv_batch *batch)
+{
+    double start = fvi_now();
+    FVI_TRY(fv_loader_next(f->loader, batch));
+    f->waited_s += fvi_now() - start;
+    f->targets.label = batch->y;
+    f->targets.target = batch->target;
+    return FV_OK;
+}
+
+/* One step: a batch through the model, the loss, back, and one move of the weights. */
+static fv_status fit_step(fit_state *f, const fv_batch *batch, double *loss, double *right)
 {
     fv_model *m = f->model;
-    fvi_targets *t = &f->batch.t;
-    FVI_TRY(fvi_batch_fill(&f->batch, m, f->train, f->order, first, n));
-    const float *y = fvi_context_forward(m->context, f->batch.x, n, true, t->logits, f->step++);
-    *loss = f->kind->rows(fvi_context_output_gradient(m->context), y, t, n);
-    *right = f->kind->right(y, t, n);
+    const fvi_targets *t = &f->targets;
+    const float *y =
+        fvi_context_forward(m->context, batch->x, batch->n, true, t->logits, f->step++);
+    *loss = f->kind->rows(fvi_context_output_gradient(m->context), y, t, batch->n);
+    *right = f->kind->right(y, t, batch->n);
     if (!isfinite(*loss)) return FV_E_NUMERIC;
-    fvi_context_backward(m->context, f->batch.x);
+    fvi_context_backward(m->context, batch->x);
     bool is_finite = fvi_optimizer_step(f->optimizer, m->kernels, m->context->threads, m->weights,
                                         m->context->weight_gradients);
     return is_finite ? FV_OK : FV_E_NUMERIC;
@@ -62,30 +66,42 @@ static fv_status fit_step(fit_state *f, int first, int n, double *loss, double *
 
 static void fit_rate(fv_progress *p, double start)
 {
-    p->elapsed_s = fit_now() - start;
+    p->elapsed_s = fvi_now() - start;
     p->images_per_second = p->elapsed_s > 0 ? p->images / p->elapsed_s : 0;
+}
+
+static void fit_row(const fit_state *f, fv_epoch *row)
+{
+    const fv_progress *p = &f->progress;
+    double busy = p->elapsed_s - f->waited_s;
+    *row = (fv_epoch){.epoch = p->epoch,
+                      .loss = p->loss,
+                      .accuracy = p->accuracy,
+                      .seconds = p->elapsed_s,
+                      .images_per_second = p->images_per_second,
+                      .model_images_per_second = busy > 0 ? p->images / busy : NAN,
+                      .data_images_per_second = fv_loader_rate(f->loader)};
 }
 
 static fv_status fit_epoch(fit_state *f, fv_progress *p, fv_epoch *row)
 {
-    double start = fit_now(), loss_sum = 0, right_sum = 0;
-    int count = f->train->count, size = f->config.batch_size;
-    for (int i = 0; i < count; i++)
-        f->order[i] = i;
-    if (!f->config.without_shuffle)
-        fvi_rng_permutation(f->order, count, f->config.seed, FVI_RNG_SHUFFLE,
-                            (uint32_t)(p->epoch - 1));
-    for (p->step = 1; p->step <= p->steps; p->step++) {
-        int first = (p->step - 1) * size, n = count - first < size ? count - first : size;
+    double start = fvi_now(), loss_sum = 0, right_sum = 0;
+    fv_batch batch;
+    f->waited_s = 0;
+    p->images = 0;
+    FVI_TRY(fv_loader_begin(f->loader, (uint32_t)(p->epoch - 1)));
+    for (p->step = 1;; p->step++) {
         double loss = 0, right = 0;
-        fv_status s = fit_step(f, first, n, &loss, &right);
+        FVI_TRY(fit_next(f, &batch));
+        if (batch.n == 0) break;
+        fv_status s = fit_step(f, &batch, &loss, &right);
         if (s == FV_E_NUMERIC)
             return fit_not_finite(f, p->epoch, p->step,
                                   isfinite(loss) ? "a gradient or a weight" : "the loss");
         if (s != FV_OK) return s;
         loss_sum += loss;
         right_sum += right;
-        p->images = first + n;
+        p->images += batch.n;
         p->loss = loss_sum / p->images;
         p->accuracy = right_sum / p->images;
         fit_rate(p, start);
@@ -93,12 +109,10 @@ static fv_status fit_epoch(fit_state *f, fv_progress *p, fv_epoch *row)
             return fvi_fail(FV_E_CANCELLED, "training was stopped at epoch %d, step %d of %d",
                             p->epoch, p->step, p->steps);
     }
+    if (p->images == 0)
+        return fvi_fail(FV_E_FORMAT, "\"%s\": no picture can be read", f->train->name);
     p->step = p->steps;
-    *row = (fv_epoch){.epoch = p->epoch,
-                      .loss = p->loss,
-                      .accuracy = p->accuracy,
-                      .seconds = p->elapsed_s,
-                      .images_per_second = p->images_per_second};
+    fit_row(f, row);
     return FV_OK;
 }
 
@@ -126,17 +140,16 @@ static fv_status fit_statistics(fit_state *f, int most)
 {
     fv_model *m = f->model;
     fv_status status = FV_OK;
-    int count = f->train->count < most ? f->train->count : most;
-    int size = f->config.batch_size;
+    fv_batch batch;
     if (!fit_has_statistics(m) || f->config.moving_statistics) return FV_OK;
-    /* Only whole batches, if there is one: a short one counts as much and says less. */
-    for (int first = 0; status == FV_OK && first < count; first += size) {
-        int n = count - first < size ? count - first : size;
-        if (n < size && first > 0) break;
-        status = fvi_batch_fill(&f->batch, m, f->train, f->order, first, n);
-        if (status != FV_OK) break;
+    FVI_TRY(fv_loader_begin(f->loader, (uint32_t)(f->progress.epoch - 1)));
+    for (int seen = 0; seen < most; seen += batch.n) {
+        status = fit_next(f, &batch);
+        /* Only whole batches, if there is one: a short one counts as much and says less. */
+        bool is_short = batch.n < f->config.batch_size || seen + batch.n > most;
+        if (status != FV_OK || batch.n == 0 || (is_short && seen > 0)) break;
         m->context->statistics++;
-        fvi_context_forward(m->context, f->batch.x, n, true, f->batch.t.logits, f->step);
+        fvi_context_forward(m->context, batch.x, batch.n, true, f->targets.logits, f->step);
         if (most > FIT_STATISTICS_IN_HASTE && !fit_go_on(f)) break; /* fewer give a mean, too */
     }
     m->context->statistics = 0;
@@ -219,9 +232,11 @@ static fv_status fit_prepare(fit_state *f)
     FVI_TRY(fit_check(f));
     if (f->valid) FVI_TRY(fvi_loss_choose(&f->kind, &t, f->model, f->valid, f->config.loss));
     FVI_TRY(fvi_loss_choose(&f->kind, &t, f->model, f->train, f->config.loss));
-    f->order = fvi_alloc((size_t)f->train->count, sizeof(int), "the order of the pictures");
-    if (!f->order) return FV_E_MEMORY;
-    FVI_TRY(fvi_batch_new(&f->batch, f->model, f->train, &t, f->config.batch_size));
+    const fv_loader_config loader = {.batch_size = f->config.batch_size,
+                                     .seed = f->config.seed,
+                                     .without_shuffle = f->config.without_shuffle};
+    f->targets = t;
+    FVI_TRY(fvi_train_loader(&f->loader, f->model, f->train, &loader));
     FVI_TRY(fvi_optimizer_new(&f->optimizer, &f->config.optimizer, f->model->trainable_floats));
     if (f->model->n_classes == 0)
         FVI_TRY(fv_model_set_classes(f->model, (const char *const *)f->train->class_name,
@@ -239,7 +254,6 @@ fv_status fv_fit(fv_model *model, fv_history *history, const fv_dataset *train,
     fv_status s = fit_prepare(&f);
     if (s == FV_OK) s = fit_run(&f, history);
     fvi_optimizer_free(f.optimizer);
-    fvi_batch_free(&f.batch);
-    fvi_free(f.order);
+    fv_loader_free(f.loader);
     return s;
 }

@@ -155,9 +155,10 @@ fv_status fvi_loss_choose(const fvi_loss_kind **kind, fvi_targets *t, const fv_m
     char a[FVI_SHAPE_TEXT], b[FVI_SHAPE_TEXT];
     FVI_TRY(fv_model_input_shape(model, &in));
     FVI_TRY(fv_model_output_shape(model, &out));
-    if (!fvi_shape_equal(&in, &dataset->shape))
+    const fv_shape have = fv_dataset_shape(dataset);
+    if (!fvi_shape_equal(&in, &have))
         return fvi_fail(FV_E_SHAPE, "\"%s\" has pictures of %s; the model takes %s", dataset->name,
-                        fvi_shape_text(a, &dataset->shape), fvi_shape_text(b, &in));
+                        fvi_shape_text(a, &have), fvi_shape_text(b, &in));
     if (out.rank != 1)
         return fvi_fail(FV_E_SHAPE,
                         "the model's output is %s; a loss needs one vector a picture, "

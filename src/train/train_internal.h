@@ -39,18 +39,9 @@ double fvi_metric_categorical(const float *y, const fvi_targets *t, int n);
 int fvi_metric_guess(const float *y,
                      const fvi_targets *t); /* class of one row; one output: 0 or 1 */
 int fvi_metric_truth(const fvi_targets *t, int row);
-/* Pictures first .. first+n-1 of order (NULL: as they lie) into x and the targets' own buffers. */
-typedef struct fvi_batch {
-    float *x;
-    int32_t *label; /* the two buffers that t's pointers stand on */
-    float *target;
-    fvi_targets t;
-} fvi_batch;
-fv_status fvi_batch_new(fvi_batch *batch, const fv_model *model, const fv_dataset *dataset,
-                        const fvi_targets *t, int images);
-void fvi_batch_free(fvi_batch *batch);
-fv_status fvi_batch_fill(fvi_batch *batch, const fv_model *model, const fv_dataset *dataset,
-                         const int *order, int first, int n);
+/* A loader on the data set, scaled as the model says; batches of at most `images`. */
+fv_status fvi_train_loader(fv_loader **loader, const fv_model *model, const fv_dataset *dataset,
+                           const fv_loader_config *config);
 
 /* Asked after each batch; false: stop there. */
 typedef struct fvi_go_on {
