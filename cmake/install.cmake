@@ -9,7 +9,9 @@ if(TARGET fovea_cli)
 endif()
 install(DIRECTORY include/fovea TYPE INCLUDE)
 
-string(REPLACE ";" ", " FOVEA_PC_REQUIRES "${FOVEA_MODULES}")
+set(FOVEA_PC_REQUIRES ${FOVEA_MODULES})
+list(REMOVE_ITEM FOVEA_PC_REQUIRES libcurl libarchive) # see FOVEA_PRIVATE_LIBS
+string(REPLACE ";" ", " FOVEA_PC_REQUIRES "${FOVEA_PC_REQUIRES}")
 file(RELATIVE_PATH FOVEA_PC_TO_PREFIX /p/${CMAKE_INSTALL_LIBDIR}/pkgconfig /p)
 string(REGEX REPLACE "/$" "" FOVEA_PC_TO_PREFIX "${FOVEA_PC_TO_PREFIX}")
 configure_file(cmake/fovea.pc.in generated/fovea.pc @ONLY)
