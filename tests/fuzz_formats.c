@@ -53,15 +53,51 @@ static bool fuzz_safetensors(const uint8_t *data, size_t size)
     return true;
 }
 
+static void fuzz_array(fvi_array *array)
+{
+    size_t count;
+    if (fvi_shape_count(&count, &array->shape) != FV_OK) abort();
+    volatile unsigned sum = fuzz_sum(array->data, count * fv_dtype_size(array->dtype));
+    (void)sum;
+    fvi_array_free(array);
+}
+
 static bool fuzz_idx(const uint8_t *data, size_t size)
 {
     fvi_array array;
-    size_t count;
     if (fvi_idx_read(&array, data, size) != FV_OK) return false;
-    if (fvi_shape_count(&count, &array.shape) != FV_OK) abort();
-    volatile unsigned sum = fuzz_sum(array.data, count * fv_dtype_size(array.dtype));
-    (void)sum;
-    fvi_array_free(&array);
+    fuzz_array(&array);
+    return true;
+}
+
+/* What is read in C order, written and read again must be the same bytes. */
+static bool fuzz_npy(const uint8_t *data, size_t size)
+{
+    fvi_array array;
+    fvi_npy_head head, again;
+    fvi_text text = {0};
+    fv_status status = fvi_npy_read(&array, data, size);
+    if ((fvi_npy_head_read(&head, data, size, size) == FV_OK) != (status == FV_OK)) abort();
+    if (status != FV_OK) return false;
+    if (!fvi_npy_is(data, size)) abort();
+    if (fvi_npy_head_write(&text, &array.shape, array.dtype) != FV_OK) abort();
+    if (fvi_npy_head_read(&again, (const uint8_t *)text.data, text.size,
+                          text.size + (size - head.data_offset)) != FV_OK ||
+        !fvi_shape_equal(&again.shape, &head.shape) || again.dtype != head.dtype)
+        abort();
+    fvi_text_free(&text);
+    fuzz_array(&array);
+    return true;
+}
+
+static bool fuzz_cifar(const uint8_t *data, size_t size)
+{
+    fvi_array x, y;
+    int classes = fvi_cifar_classes(data, size, size);
+    if (fvi_cifar_read(&x, &y, data, size, classes) != FV_OK) return false;
+    if (x.shape.dim[0] != y.shape.dim[0]) abort();
+    fuzz_array(&x);
+    fuzz_array(&y);
     return true;
 }
 
@@ -92,7 +128,8 @@ static bool fuzz_image(const uint8_t *data, size_t size)
 int fuzz_formats_accepted(const uint8_t *data, size_t size)
 {
     return fuzz_json(data, size) + fuzz_safetensors(data, size) + fuzz_idx(data, size) +
-           fuzz_gzip(data, size) + fuzz_image(data, size) + fvi_hdf5_is(data, size);
+           fuzz_gzip(data, size) + fuzz_npy(data, size) + fuzz_cifar(data, size) +
+           fuzz_image(data, size) + fvi_hdf5_is(data, size);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -20,7 +20,7 @@ typedef struct seed_file {
     size_t size;
 } seed_file;
 
-static seed_file seeds[8];
+static seed_file seeds[16];
 static size_t seed_count;
 
 static void seed_add(const char *name, const void *bytes, size_t size)
@@ -49,6 +49,20 @@ static void seed_add_gzip(void)
     seed_add("gzip", out, stream.total_out);
     deflateEnd(&stream);
 #endif
+}
+
+static void seed_add_npy(void)
+{
+    const fv_shape shape = {3, {2, 3, 4}};
+    fvi_text text = {0};
+    CHECK_OK(fvi_npy_head_write(&text, &shape, FV_INT16));
+    for (int i = 0; i < 48; i++)
+        fvi_text_add(&text, "%c", 'A' + i);
+    CHECK_OK(text.status);
+    seed_add("NPY", text.data, text.size);
+    memcpy(strstr(text.data + 10, "False"), "True ", 5);
+    seed_add("column-major NPY", text.data, text.size);
+    fvi_text_free(&text);
 }
 
 static void seed_add_images(void)
@@ -105,6 +119,7 @@ static int seeds_make(void **state)
     seed_add("JSON", json, sizeof json - 1);
     seed_add("IDX", seed_idx, sizeof seed_idx);
     seed_add_gzip();
+    seed_add_npy();
     seed_add_images();
     return 0;
 }

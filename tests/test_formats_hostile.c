@@ -289,6 +289,28 @@ static void idx_accepts(void **state)
     fvi_array_free(NULL);
 }
 
+/* The head alone, of a file that is not in memory. */
+static void idx_head(void **state)
+{
+    (void)state;
+    static const unsigned char bytes[] = {0, 0, 0x0D, 3, 0, 0, 0xEA, 0x60, SIZE4(28), SIZE4(28), 9};
+    fvi_idx_head head;
+    const uint64_t whole = 16 + UINT64_C(60000) * 28 * 28 * 4;
+    for (size_t size = 16; size <= sizeof bytes; size++) {
+        CHECK_OK(fvi_idx_head_read(&head, bytes, size, whole));
+        assert_true(fvi_shape_equal(&head.shape, &(fv_shape){3, {60000, 28, 28}}));
+        assert_int_equal(head.dtype, FV_FLOAT32);
+        assert_true(head.is_swapped != fvi_is_big_endian());
+        assert_int_equal(head.data_offset, 16);
+    }
+    CHECK_FAILS(fvi_idx_head_read(&head, bytes, 16, whole + 1), FV_E_FORMAT, "60000x28x28");
+    assert_int_equal(head.data_offset, 0);
+    CHECK_FAILS(fvi_idx_head_read(&head, bytes, 16, whole - 1), FV_E_FORMAT, "60000x28x28");
+    CHECK_FAILS(fvi_idx_head_read(&head, bytes, 16, 16), FV_E_FORMAT, "file has 0");
+    CHECK_FAILS(fvi_idx_head_read(&head, bytes, 16, 7), FV_E_FORMAT, "its header takes 16");
+    CHECK_FAILS(fvi_idx_head_read(&head, bytes, 15, whole), FV_E_FORMAT, "its header takes 16");
+}
+
 /* ---- gzip ---- */
 
 #ifdef FVI_WITH_ZLIB
@@ -475,6 +497,7 @@ int main(void)
         cmocka_unit_test(safetensors_limits),
         cmocka_unit_test(idx_refuses),
         cmocka_unit_test(idx_accepts),
+        cmocka_unit_test(idx_head),
         cmocka_unit_test(gzip_accepts),
         cmocka_unit_test(gzip_refuses),
         cmocka_unit_test(starved),

@@ -18,6 +18,23 @@ void fvi_array_free(fvi_array *array)
     *array = (fvi_array){0};
 }
 
+bool fvi_is_big_endian(void)
+{
+    const uint16_t probe = 1;
+    return *(const unsigned char *)&probe == 0;
+}
+
+void fvi_swap_bytes(void *data, size_t count, size_t width)
+{
+    unsigned char *at = data;
+    for (size_t i = 0; i < count; i++, at += width)
+        for (size_t k = 0; k < width / 2; k++) {
+            unsigned char low = at[k];
+            at[k] = at[width - 1 - k];
+            at[width - 1 - k] = low;
+        }
+}
+
 /* ---- IDX: 0 0 TYPE RANK, the sizes, the data; all big-endian ---- */
 
 static const struct {
@@ -33,7 +50,7 @@ static uint32_t arrays_u32(const unsigned char *bytes)
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-static fv_status arrays_idx_magic(fvi_array *array, const unsigned char *bytes, size_t size)
+static fv_status arrays_idx_magic(fvi_idx_head *head, const unsigned char *bytes, size_t size)
 {
     if (size < 4) return fvi_fail(FV_E_FORMAT, "IDX: %zu bytes, shorter than its magic", size);
     if (bytes[0] != 0 || bytes[1] != 0)
@@ -42,8 +59,8 @@ static fv_status arrays_idx_magic(fvi_array *array, const unsigned char *bytes, 
                         bytes[2] == 0 && bytes[3] == 0 ? "; the bytes are in the wrong order" : "");
     for (size_t i = 0; i < FVI_COUNT(arrays_idx_types); i++)
         if (arrays_idx_types[i].code == bytes[2]) {
-            array->dtype = arrays_idx_types[i].dtype;
-            array->shape.rank = bytes[3];
+            head->dtype = arrays_idx_types[i].dtype;
+            head->shape.rank = bytes[3];
             if (bytes[3] >= 1 && bytes[3] <= FV_MAX_RANK) return FV_OK;
             return fvi_fail(FV_E_FORMAT, "IDX: %d dimensions at byte 3, expected 1 to %d", bytes[3],
                             FV_MAX_RANK);
@@ -52,13 +69,16 @@ static fv_status arrays_idx_magic(fvi_array *array, const unsigned char *bytes, 
                     bytes[2]);
 }
 
-static fv_status arrays_idx_header(fvi_array *array, const unsigned char *bytes, size_t size)
+static fv_status arrays_idx_sizes(fvi_idx_head *head, const unsigned char *bytes, size_t size,
+                                  uint64_t file_size)
 {
-    FVI_TRY(arrays_idx_magic(array, bytes, size));
-    fv_shape *shape = &array->shape;
-    size_t header = 4 + 4 * (size_t)shape->rank, count, data;
-    if (size < header)
-        return fvi_fail(FV_E_FORMAT, "IDX: %zu bytes, its header takes %zu", size, header);
+    FVI_TRY(arrays_idx_magic(head, bytes, size));
+    fv_shape *shape = &head->shape;
+    size_t count, data = 0;
+    head->data_offset = 4 + 4 * (size_t)shape->rank;
+    if (size < head->data_offset)
+        return fvi_fail(FV_E_FORMAT, "IDX: %zu bytes, its header takes %zu", size,
+                        head->data_offset);
     for (int i = 0; i < shape->rank; i++) {
         uint32_t dim = arrays_u32(bytes + 4 + 4 * i);
         if (dim > INT_MAX)
@@ -68,36 +88,36 @@ static fv_status arrays_idx_header(fvi_array *array, const unsigned char *bytes,
     }
     if (fvi_shape_count(&count, shape) != FV_OK) return fvi_fail_in(FV_E_FORMAT, "IDX");
     char text[FVI_SHAPE_TEXT];
-    if (!fvi_mul(&data, count, fv_dtype_size(array->dtype)) || data != size - header)
-        return fvi_fail(FV_E_FORMAT, "IDX: %s of %s claimed, which takes %zu bytes; file has %zu",
-                        fvi_shape_text(text, shape), fv_dtype_name(array->dtype), data,
-                        size - header);
+    if (!fvi_mul(&data, count, fv_dtype_size(head->dtype)) || data != file_size - head->data_offset)
+        return fvi_fail(FV_E_FORMAT,
+                        "IDX: %s of %s claimed, which takes %zu bytes; file has %" PRIu64,
+                        fvi_shape_text(text, shape), fv_dtype_name(head->dtype), data,
+                        file_size - head->data_offset);
+    head->is_swapped = fv_dtype_size(head->dtype) > 1 && !fvi_is_big_endian();
     return FV_OK;
 }
 
-/* Elements of 2, 4 or 8 bytes from big-endian to native order. */
-static void arrays_from_big(unsigned char *data, size_t bytes, size_t width)
+fv_status fvi_idx_head_read(fvi_idx_head *head, const unsigned char *bytes, size_t size,
+                            uint64_t file_size)
 {
-    const uint16_t probe = 1;
-    if (width < 2 || *(const unsigned char *)&probe == 0) return;
-    for (size_t at = 0; at < bytes; at += width)
-        for (size_t i = 0; i < width / 2; i++) {
-            unsigned char low = data[at + i];
-            data[at + i] = data[at + width - 1 - i];
-            data[at + width - 1 - i] = low;
-        }
+    fvi_idx_head read = {0};
+    *head = read;
+    if (size > file_size) size = (size_t)file_size;
+    FVI_TRY(arrays_idx_sizes(&read, bytes, size, file_size));
+    *head = read;
+    return FV_OK;
 }
 
 fv_status fvi_idx_read(fvi_array *array, const unsigned char *bytes, size_t size)
 {
     *array = (fvi_array){0};
-    fvi_array read = {0};
-    FVI_TRY(arrays_idx_header(&read, bytes, size));
-    size_t header = 4 + 4 * (size_t)read.shape.rank;
-    read.data = fvi_copy(bytes + header, size - header, "an IDX array");
-    if (read.data == NULL) return FV_E_MEMORY;
-    arrays_from_big(read.data, size - header, fv_dtype_size(read.dtype));
-    *array = read;
+    fvi_idx_head head;
+    FVI_TRY(fvi_idx_head_read(&head, bytes, size, size));
+    size_t width = fv_dtype_size(head.dtype), length = size - head.data_offset;
+    void *data = fvi_copy(bytes + head.data_offset, length, "an IDX array");
+    if (data == NULL) return FV_E_MEMORY;
+    if (head.is_swapped) fvi_swap_bytes(data, length / width, width);
+    *array = (fvi_array){head.shape, head.dtype, data};
     return FV_OK;
 }
 

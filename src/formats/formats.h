@@ -69,14 +69,65 @@ bool fvi_hdf5_is(const unsigned char *bytes,
 
 /* ---- arrays.c: IDX; gzip through zlib ---- */
 
-/* IDX bytes, not compressed. FV_E_FORMAT: bad magic, type, rank; sizes that do not give exactly the
-   bytes present. */
+/* What an IDX file says before its data. */
+typedef struct fvi_idx_head {
+    fv_shape shape;
+    fv_dtype dtype;
+    bool is_swapped; /* elements are in the other byte order than this machine's */
+    size_t data_offset;
+} fvi_idx_head;
+#define FVI_IDX_HEAD ((size_t)4 + 4 * FV_MAX_RANK)
+/* bytes: the first of a file of file_size, all or at least FVI_IDX_HEAD of them. FV_E_FORMAT: bad
+   magic, type, rank; sizes that do not give exactly the bytes of the file. */
+fv_status fvi_idx_head_read(fvi_idx_head *head, const unsigned char *bytes, size_t size,
+                            uint64_t file_size);
+/* A whole IDX file, not compressed. */
 fv_status fvi_idx_read(fvi_array *array, const unsigned char *bytes, size_t size);
+/* Elements of width bytes from one byte order to the other; width 1: nothing. */
+void fvi_swap_bytes(void *data, size_t count, size_t width);
+bool fvi_is_big_endian(void); /* this machine */
 bool fvi_gzip_is(const unsigned char *bytes, size_t size);
 /* Whole gzip file (several members allowed) to bytes; FV_E_MEMORY past limit, FV_E_FORMAT when cut
    or its CRC is wrong. */
 fv_status fvi_gzip_read(unsigned char **out, size_t *out_size, const unsigned char *bytes,
                         size_t size, size_t limit);
+
+/* ---- npy.c: one array as numpy saves it; archives of them ---- */
+
+bool fvi_npy_is(const unsigned char *bytes, size_t size);
+
+/* What an NPY file says before its data. */
+typedef struct fvi_npy_head {
+    fv_shape shape;
+    fv_dtype dtype;
+    bool is_fortran; /* column-major: the first axis varies fastest */
+    bool is_swapped; /* elements are in the other byte order than this machine's */
+    size_t data_offset;
+} fvi_npy_head;
+#define FVI_NPY_HEAD ((size_t)12 + 65536)
+/* bytes: the first of a file of file_size, all or at least FVI_NPY_HEAD of them. Types bool, int
+   and uint of 8 to 64 bits, float of 16 to 64; any other is FV_E_UNSUPPORTED by name, pickled
+   objects too. FV_E_FORMAT: not the header that numpy writes, or fewer bytes than it claims;
+   FV_E_UNSUPPORTED: more. FV_E_MEMORY: a header over 64 KiB. */
+fv_status fvi_npy_head_read(fvi_npy_head *head, const unsigned char *bytes, size_t size,
+                            uint64_t file_size);
+/* A whole NPY file. Column-major data is transposed, big-endian data swapped. */
+fv_status fvi_npy_read(fvi_array *array, const unsigned char *bytes, size_t size);
+/* Adds the bytes before the data, for native order, as numpy does: version 1.0, a multiple of 64 of
+   them. */
+fv_status fvi_npy_head_write(fvi_text *text, const fv_shape *shape, fv_dtype dtype);
+
+/* ---- cifar.c: the binary version of CIFAR-10 and CIFAR-100 ---- */
+
+#define FVI_CIFAR_RECORD(classes) ((size_t)3072 + ((classes) == 10 ? 1 : 2))
+/* 10 or 100, by the size of a file and, where both are possible, by the labels in bytes, its first
+   ones; 0: neither. */
+int fvi_cifar_classes(const unsigned char *bytes, size_t size, uint64_t file_size);
+/* x [N,32,32,3] and y [N] (of CIFAR-100 the fine label), both uint8. classes: 10 or 100.
+   FV_E_FORMAT: another size than that of whole records, a label out of range (names the sample), a
+   Python pickle. */
+fv_status fvi_cifar_read(fvi_array *x, fvi_array *y, const unsigned char *bytes, size_t size,
+                         int classes);
 
 /* ---- image.c: PNG and JPEG to and from 8-bit grey or RGB (libpng, libjpeg-turbo) ---- */
 
