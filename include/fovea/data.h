@@ -251,7 +251,7 @@ typedef struct fv_picture {
 } fv_picture;
 
 /**
- * Read a PNG or JPEG file (told by content).
+ * Read a PNG or JPEG file (told by content), turned upright as its EXIF orientation says.
  *   channels  1, 3, or 0 for what the file has
  * Owner:  *picture is freed with fv_picture_free. Errors: IO; FORMAT; UNSUPPORTED; MEMORY over 2^28
  *         pixels.
@@ -261,6 +261,24 @@ FV_API void fv_picture_free(fv_picture *picture);
 /** Resize with half-pixel centres; a triangle filter that widens when it shrinks, as Pillow's
     bilinear does. Errors: ARG; MEMORY. */
 FV_API fv_status fv_picture_resize(fv_picture *out, const fv_picture *in, int height, int width);
+
+/**
+ * What a network sees of a file: fv_picture_read, brought to a size. Training, prediction and the
+ * command line all come through here, so that they cannot differ.
+ *   out       [height,width,channels]; channels 1 or 3
+ *   resize    FV_RESIZE_PAD and _CROP give what padding or cropping first and fv_picture_resize then
+ *             would, at the sizes of Keras's Resizing layer
+ * A JPEG with sides of at least four times the size is decoded at 1/2, 1/4 or 1/8, both sides still
+ * at least twice the size: several times faster, and a few of 255 steps from a full decode.
+ * Owner:  *out is freed with fv_picture_free. Errors: ARG; and as fv_picture_read.
+ */
+FV_API fv_status fv_picture_load(fv_picture *out, const char *path, int height, int width,
+                                 int channels, fv_resize resize);
+
+/** "stretch", "pad", "crop"; NULL past the end. Static text. */
+FV_API const char *fv_resize_name(fv_resize resize);
+/** The one of that name; false: there is none, and then *nearest (unless NULL) is a name or NULL. */
+FV_API bool fv_resize_find(const char *name, fv_resize *resize, const char **nearest);
 
 #ifdef __cplusplus
 }

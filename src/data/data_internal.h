@@ -125,6 +125,15 @@ fv_status fvi_files_make(fv_dataset **dataset, const char *name, fvi_raw *raw);
 fv_status fvi_files_hdf5(fv_dataset **dataset, const char *path, const char *sibling,
                          fv_split split, size_t limit);
 
+/* picture.c: fv_picture_load of the bytes of a file, into pixels [height,width,channels]; the
+   arguments are in range. Any number of threads at once. */
+fv_status fvi_picture_decode(uint8_t *pixels, const unsigned char *bytes, size_t size, int height,
+                             int width, int channels, fv_resize resize);
+/* resize.c: into out [height,width,C]. scale: of a picture decoded small, else NULL. FV_E_ARG,
+   FV_E_MEMORY as fv_picture_resize. */
+fv_status fvi_picture_fit(uint8_t *out, const fv_picture *in, const fvi_image_scale *scale,
+                          int height, int width, fv_resize resize);
+
 /* made.c: one line for each built-in set */
 typedef struct fvi_made {
     const char *name;

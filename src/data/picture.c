@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* One picture from a file. */
+/* One picture from a file, and what a network sees of it. */
 #include "data/data_internal.h"
+
+#include <string.h>
 
 #define PICTURE_LIMIT_BYTES                                                                        \
     ((size_t)1 << 30) /* of a file: four bytes for each pixel there may be */
+#define PICTURE_MAX_SIDE 65535
+#define PICTURE_KEEP 2 /* so many pixels at least are decoded, along a side, for one that is kept */
 
 fv_status fv_picture_read(fv_picture *picture, const char *path, int channels)
 {
@@ -30,4 +34,84 @@ void fv_picture_free(fv_picture *picture)
     if (!picture) return;
     fvi_free(picture->pixels);
     *picture = (fv_picture){0};
+}
+
+fv_status fvi_picture_decode(uint8_t *pixels, const unsigned char *bytes, size_t size, int height,
+                             int width, int channels, fv_resize resize)
+{
+    fvi_image image;
+    fvi_image_scale scale;
+    FVI_TRY(fvi_image_read_small(&image, &scale, bytes, size, channels, PICTURE_KEEP * height,
+                                 PICTURE_KEEP * width));
+    const fv_picture whole = {image.height, image.width, image.channels, image.pixels};
+    fv_status status = fvi_picture_fit(pixels, &whole, &scale, height, width, resize);
+    fvi_image_free(&image);
+    return status;
+}
+
+static fv_status picture_check_load(const fv_picture *out, const char *path, int height, int width,
+                                    int channels, fv_resize resize)
+{
+    if (!out || !path)
+        return fvi_fail(FV_E_ARG, "fv_picture_load: %s is NULL", out ? "path" : "out");
+    if (channels != 1 && channels != 3)
+        return fvi_fail(FV_E_ARG, "fv_picture_load: %d channels, expected 1 or 3", channels);
+    if (height < 1 || width < 1 || height > PICTURE_MAX_SIDE || width > PICTURE_MAX_SIDE)
+        return fvi_fail(FV_E_ARG, "fv_picture_load: to %dx%d, expected sides of 1 to %d", height,
+                        width, PICTURE_MAX_SIDE);
+    if (!fv_resize_name(resize))
+        return fvi_fail(FV_E_ARG, "fv_picture_load: no way %d to resize", (int)resize);
+    return FV_OK;
+}
+
+fv_status fv_picture_load(fv_picture *out, const char *path, int height, int width, int channels,
+                          fv_resize resize)
+{
+    if (out) *out = (fv_picture){0};
+    FVI_TRY(picture_check_load(out, path, height, width, channels, resize));
+    char safe[FVI_SAFE_TEXT];
+    unsigned char *bytes;
+    size_t size;
+    FVI_TRY(fvi_file_read(&bytes, &size, path, PICTURE_LIMIT_BYTES));
+    size_t pixels = (size_t)height * (size_t)width;
+    out->pixels = fvi_alloc(pixels, (size_t)channels, "a picture");
+    fv_status status =
+        out->pixels ? fvi_picture_decode(out->pixels, bytes, size, height, width, channels, resize)
+                    : FV_E_MEMORY;
+    fvi_free(bytes);
+    if (status != FV_OK) {
+        fv_picture_free(out);
+        return fvi_fail_in(status, "\"%s\"", fvi_path_text(safe, path));
+    }
+    out->height = height;
+    out->width = width;
+    out->channels = channels;
+    return FV_OK;
+}
+
+/* ---- last: the names ---- */
+
+static const char *const picture_resizes[] = {
+    [FV_RESIZE_STRETCH] = "stretch",
+    [FV_RESIZE_PAD] = "pad",
+    [FV_RESIZE_CROP] = "crop",
+};
+
+const char *fv_resize_name(fv_resize resize)
+{
+    size_t i = (size_t)resize;
+    return i < FVI_COUNT(picture_resizes) ? picture_resizes[i] : NULL;
+}
+
+bool fv_resize_find(const char *name, fv_resize *resize, const char **nearest)
+{
+    if (nearest) *nearest = NULL;
+    if (!name) return false;
+    for (size_t i = 0; i < FVI_COUNT(picture_resizes); i++) {
+        if (strcmp(picture_resizes[i], name) != 0) continue;
+        if (resize) *resize = (fv_resize)i;
+        return true;
+    }
+    if (nearest) *nearest = fv_nearest(name, picture_resizes, FVI_COUNT(picture_resizes));
+    return false;
 }

@@ -129,7 +129,7 @@ int fvi_cifar_classes(const unsigned char *bytes, size_t size, uint64_t file_siz
 fv_status fvi_cifar_read(fvi_array *x, fvi_array *y, const unsigned char *bytes, size_t size,
                          int classes);
 
-/* ---- image.c: PNG and JPEG to and from 8-bit grey or RGB (libpng, libjpeg-turbo) ---- */
+/* ---- image.c: PNG and JPEG to and from 8-bit grey or RGB (libpng, libjpeg-turbo, libexif) ---- */
 
 typedef struct fvi_image {
     int height, width, channels; /* channels 1 (grey) or 3 (RGB) */
@@ -137,10 +137,21 @@ typedef struct fvi_image {
 } fvi_image;
 
 void fvi_image_free(fvi_image *image);
-/* By content, never by name. channels 0: as the file has it (palette becomes RGB; alpha is blended
-   over white), 1 or 3: converted. Limits: 2^28 pixels, side 65,535, JPEG 100 scans, PNG ancillary
-   chunk 8 MB. */
+/* By content, never by name; upright, as EXIF's orientation says. channels 0: as the file has it
+   (palette becomes RGB; alpha is blended over white), 1 or 3: converted. Limits: 2^28 pixels, side
+   65,535, JPEG 100 scans, PNG ancillary chunk 8 MB. */
 fv_status fvi_image_read(fvi_image *image, const unsigned char *bytes, size_t size, int channels);
+/* What a picture decoded small stands for. */
+typedef struct fvi_image_scale {
+    int height, width; /* of the whole picture */
+    int shrink;        /* 1, 2, 4 or 8: the sides are divided by it and rounded up */
+    int top, left;     /* in pixels of the whole: the first row and column begin so far outside */
+} fvi_image_scale;
+/* The same when the picture will be made smaller: libjpeg may decode at 1/2, 1/4 or 1/8 of its
+   size, which takes a fraction of the time, as long as both sides are at least these. Each pixel is
+   then about the mean of those it stands for. */
+fv_status fvi_image_read_small(fvi_image *image, fvi_image_scale *scale, const unsigned char *bytes,
+                               size_t size, int channels, int least_height, int least_width);
 fv_status fvi_image_write_png(fvi_save *save, const fvi_image *image);
 bool fvi_image_is(const unsigned char *bytes, size_t size); /* PNG or JPEG signature */
 

@@ -20,8 +20,10 @@
 
 typedef struct png_walk {
     uint32_t width, height;
-    unsigned bits; /* of one pixel */
-    size_t data;   /* bytes in IDAT chunks */
+    unsigned bits;             /* of one pixel */
+    size_t data;               /* bytes in IDAT chunks */
+    const unsigned char *exif; /* the first eXIf chunk, or NULL */
+    size_t exif_size;
 } png_walk;
 
 static uint32_t png_u32(const unsigned char *bytes)
@@ -73,6 +75,10 @@ static fv_status png_check_chunk(png_walk *walk, const unsigned char *type,
 {
     bool is_ancillary = (type[0] & 0x20u) != 0;
     if (memcmp(type, "IDAT", 4) == 0) walk->data += size;
+    if (memcmp(type, "eXIf", 4) == 0 && walk->exif == NULL) {
+        walk->exif = data;
+        walk->exif_size = size;
+    }
     if (is_ancillary && size > PNG_MAX_ANCILLARY)
         return fvi_fail(FV_E_MEMORY, "PNG: a %.4s chunk of %zu bytes, at most %zu",
                         (const char *)type, size, PNG_MAX_ANCILLARY);
@@ -242,11 +248,12 @@ static fv_status png_expand_palette(png_run *run)
     return FV_OK;
 }
 
-fv_status fvi_png_read(fvi_image *raw, const unsigned char *bytes, size_t size)
+fv_status fvi_png_read(fvi_image_raw *raw, const unsigned char *bytes, size_t size)
 {
     png_walk walk = {0};
     FVI_TRY(png_check(&walk, bytes, size));
-    png_run run = {.bytes = bytes, .size = size, .raw = raw, .message = "it does not start"};
+    png_run run = {
+        .bytes = bytes, .size = size, .raw = &raw->image, .message = "it does not start"};
     run.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &run, png_fails, png_warns, &run,
                                        png_takes, png_gives);
     run.info = run.png != NULL ? png_create_info_struct(run.png) : NULL;
@@ -255,7 +262,10 @@ fv_status fvi_png_read(fvi_image *raw, const unsigned char *bytes, size_t size)
         status = png_expand_palette(&run);
     png_destroy_read_struct(&run.png, &run.info, NULL);
     fvi_free(run.row);
-    if (status != FV_OK) fvi_image_free(raw);
+    raw->scale = (fvi_image_scale){raw->image.height, raw->image.width, 1, 0, 0};
+    if (status == FV_OK && walk.exif != NULL)
+        status = fvi_exif_orientation(&raw->orientation, walk.exif, walk.exif_size);
+    if (status != FV_OK) fvi_image_free(&raw->image);
     return status;
 }
 
