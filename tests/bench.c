@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Speed of every kernel on every usable instruction set, one line each. Not a test: numbers of one
+/* Speed of every kernel on every usable instruction set, one line each, and of reading pictures
+   (when FOVEA_DATA names the folder of data sets). Not a test: numbers of one
    run compare, those of two days do not. Arguments: words that lines must contain; --threads N. */
 #include "kernels/tile.h"
+#include "fovea/data.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -259,6 +262,41 @@ static void bench_loops(const fvi_kernels *k, size_t at)
         fvi_free(*all[i]);
 }
 
+/* ---- pictures: a folder of files, read, decoded, brought to 64x64x3 ---- */
+
+static char decode_path[256][512];
+
+static int decode_list(void)
+{
+    char folder[400];
+    const char *root = getenv("FOVEA_DATA");
+    snprintf(folder, sizeof folder, "%s/sign-language-digits/0", root ? root : "");
+    DIR *d = root ? opendir(folder) : NULL;
+    int n = 0;
+    for (const struct dirent *e; d && n < 256 && (e = readdir(d)) != NULL;) {
+        if (e->d_name[0] == '.') continue;
+        snprintf(decode_path[n++], sizeof *decode_path, "%s/%.100s", folder, e->d_name);
+    }
+    if (d) closedir(d);
+    return n;
+}
+
+static void decode_all(bench_job *j)
+{
+    for (int i = 0; i < j->N; ++i) {
+        fv_picture picture;
+        if (fv_picture_load(&picture, decode_path[i], 64, 64, 3, FV_RESIZE_STRETCH) != FV_OK)
+            exit(1);
+        fv_picture_free(&picture);
+    }
+}
+
+static void bench_decode(void)
+{
+    bench_job j = {.k = fvi_kernels_at(0, &(bool){false}), .run = decode_all, .N = decode_list()};
+    if (j.N > 0) bench_line(&j, "decode.jpeg.100-64", "", 1e9 * j.N, "image/s");
+}
+
 int main(int argc, char **argv)
 {
     int at = 1;
@@ -281,6 +319,7 @@ int main(int argc, char **argv)
                 bench_loops(k, job - 1 - FVI_COUNT(conv_list));
         }
     }
+    bench_decode();
     fvi_threads_free(bench_threads);
     return 0;
 }

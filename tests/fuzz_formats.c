@@ -3,7 +3,9 @@
    program of its own (cmake -DFOVEA_FUZZ=ON); test_formats_fuzz.c includes it and feeds it
    without. */
 #include "formats/formats.h"
+#include "formats/image_raw.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,11 +114,21 @@ static bool fuzz_gzip(const uint8_t *data, size_t size)
     return true;
 }
 
+/* Whole or, by the size of the input, small; and as EXIF, which always has an answer. */
 static bool fuzz_image(const uint8_t *data, size_t size)
 {
     fvi_image image;
-    if (fvi_image_read(&image, data, size, size % 3 == 0 ? 1 : size % 3 == 1 ? 3 : 0) != FV_OK)
+    fvi_image_scale scale;
+    int channels = size % 3 == 0 ? 1 : size % 3 == 1 ? 3 : 0, least = (int)(size % 32 + 1);
+#ifdef FVI_WITH_IMAGE
+    int orientation;
+    if (fvi_exif_orientation(&orientation, data, size) != FV_OK) abort();
+    if (orientation < 1 || orientation > 8) abort();
+#endif
+    if (size % 2 == 0) least = INT_MAX;
+    if (fvi_image_read_small(&image, &scale, data, size, channels, least, least) != FV_OK)
         return false;
+    if (scale.shrink > 1 && (image.height < least || image.width < least)) abort();
     size_t bytes = (size_t)image.height * (size_t)image.width * (size_t)image.channels;
     volatile unsigned sum = fuzz_sum(image.pixels, bytes);
     (void)sum;

@@ -200,6 +200,37 @@ static void picture_refuses(void **state)
     folder_end();
 }
 
+static void picture_writes(void **state)
+{
+    (void)state;
+    char path[FOLDER_PATH], other[FOLDER_PATH];
+    long live = fvi_alloc_live();
+    folder_begin();
+    folder_path(path, "a.png");
+    for (int C = 1; C <= 3; C += 2) {
+        fv_picture in = picture_noise(9, 31, C, 3), back;
+        CHECK_OK(fv_picture_write_png(&in, path));
+        CHECK_OK(fv_picture_read(&back, path, 0));
+        assert_int_equal(back.height, 9);
+        assert_int_equal(back.width, 31);
+        assert_int_equal(back.channels, C);
+        assert_memory_equal(back.pixels, in.pixels, 9 * 31 * (size_t)C);
+        fv_picture_free(&back);
+        fv_picture two = {9, 31, 2, in.pixels}, flat = {0, 31, 1, in.pixels},
+                   none = {9, 31, 1, NULL};
+        CHECK_FAILS(fv_picture_write_png(&two, folder_path(other, "b.png")), FV_E_ARG, "channels");
+        CHECK_FAILS(fv_picture_write_png(&flat, other), FV_E_ARG, "31x0");
+        CHECK_FAILS(fv_picture_write_png(&none, other), FV_E_ARG, "no pixels");
+        CHECK_FAILS(fv_picture_write_png(NULL, other), FV_E_ARG, "picture is NULL");
+        CHECK_FAILS(fv_picture_write_png(&in, NULL), FV_E_ARG, "path is NULL");
+        CHECK_FAILS(fv_picture_write_png(&in, "/tmp/no such folder/b.png"), FV_E_IO, "no such");
+        assert_false(fvi_file_exists(other));
+        free(in.pixels);
+    }
+    folder_end(); /* and no temporary is left in it */
+    assert_int_equal(fvi_alloc_live(), live);
+}
+
 /* ---- photos ---- */
 
 /* Soft shapes with fine grain, as photos have. */
@@ -356,11 +387,12 @@ static void picture_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(resize_names),       cmocka_unit_test(picture_as_keras),
-        cmocka_unit_test(picture_shapes),     cmocka_unit_test(picture_long),
-        cmocka_unit_test(picture_loads),      cmocka_unit_test(picture_refuses),
-        cmocka_unit_test(photo_small_enough), cmocka_unit_test(photo_nearly_the_same),
-        cmocka_unit_test(picture_threads),    cmocka_unit_test(picture_memory),
+        cmocka_unit_test(resize_names),          cmocka_unit_test(picture_as_keras),
+        cmocka_unit_test(picture_shapes),        cmocka_unit_test(picture_long),
+        cmocka_unit_test(picture_loads),         cmocka_unit_test(picture_refuses),
+        cmocka_unit_test(picture_writes),        cmocka_unit_test(photo_small_enough),
+        cmocka_unit_test(photo_nearly_the_same), cmocka_unit_test(picture_threads),
+        cmocka_unit_test(picture_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

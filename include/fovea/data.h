@@ -262,6 +262,10 @@ FV_API void fv_picture_free(fv_picture *picture);
     bilinear does. Errors: ARG; MEMORY. */
 FV_API fv_status fv_picture_resize(fv_picture *out, const fv_picture *in, int height, int width);
 
+/** As a PNG file; written aside and renamed. Errors: ARG, also channels other than 1 and 3; IO;
+    UNSUPPORTED in a build without PNG. */
+FV_API fv_status fv_picture_write_png(const fv_picture *picture, const char *path);
+
 /**
  * What a network sees of a file: fv_picture_read, brought to a size. Training, prediction and the
  * command line all come through here, so that they cannot differ.

@@ -89,6 +89,22 @@ fv_status fv_picture_load(fv_picture *out, const char *path, int height, int wid
     return FV_OK;
 }
 
+fv_status fv_picture_write_png(const fv_picture *picture, const char *path)
+{
+    if (!picture || !picture->pixels || !path)
+        return fvi_fail(FV_E_ARG, "fv_picture_write_png: %s",
+                        !picture ? "picture is NULL"
+                        : !path  ? "path is NULL"
+                                 : "picture has no pixels");
+    fvi_save *save;
+    const fvi_image image = {picture->height, picture->width, picture->channels, picture->pixels};
+    FVI_TRY(fvi_save_begin(&save, path));
+    fv_status status = fvi_image_write_png(save, &image);
+    if (status == FV_OK) return fvi_save_commit(save);
+    fvi_save_abort(save);
+    return status;
+}
+
 /* ---- last: the names ---- */
 
 static const char *const picture_resizes[] = {
