@@ -62,6 +62,16 @@ fv_status fvi_hdf5_shape(const fvi_hdf5 *file, const char *name, fv_shape *shape
    are checked against limit_bytes and what the file can hold before anything is allocated. */
 fv_status fvi_hdf5_read(const fvi_hdf5 *file, const char *name, size_t limit_bytes,
                         fvi_array *array);
+/* Rows first .. first + count - 1, an index of the first axis, into out, for sets larger than
+   memory. dtype: what fvi_hdf5_shape says. Layouts, filters, conversions and checks as above. The
+   last four sets read so stay open until the file is closed, each with its last chunks, inflated:
+   32 MiB, or one row of chunks when that is more, up to 128 MiB. FV_E_ARG: rows that are not there;
+   FV_E_MEMORY: chunks over 128 MiB. */
+fv_status fvi_hdf5_read_rows(const fvi_hdf5 *file, const char *name, int first, int count,
+                             void *out, fv_dtype dtype);
+/* How many rows lie together in a chunk, so that reading one costs as much as reading all. 1: rows
+   are contiguous and may be read in any order. */
+fv_status fvi_hdf5_chunk_rows(const fvi_hdf5 *file, const char *name, int *rows);
 /* A rank-1 data set of fixed or variable-length strings, as a list of strings. */
 fv_status fvi_hdf5_read_strings(const fvi_hdf5 *file, const char *name, fvi_value **strings);
 bool fvi_hdf5_is(const unsigned char *bytes,

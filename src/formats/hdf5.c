@@ -119,8 +119,11 @@ fv_status fvi_hdf5_open(fvi_hdf5 **file, const char *path)
     fvi_hdf5 *made = fvi_alloc(1, sizeof *made, "an HDF5 file");
     if (made == NULL) return FV_E_MEMORY;
     made->bytes = bytes;
+    fv_status status = fvi_hdf5_rows_new(&made->rows);
     fvi_hdf5_guard guard = fvi_hdf5_begin();
-    fv_status status = fvi_hdf5_end(guard, hdf5_open(made, path));
+    if (status == FV_OK) status = hdf5_open(made, path);
+    if (status != FV_OK) fvi_hdf5_rows_free(made->rows);
+    fvi_hdf5_end(guard, status);
     if (status == FV_OK)
         *file = made;
     else
@@ -132,6 +135,7 @@ void fvi_hdf5_close(fvi_hdf5 *file)
 {
     if (file == NULL) return;
     fvi_hdf5_guard guard = fvi_hdf5_begin();
+    fvi_hdf5_rows_free(file->rows);
     H5Fclose(file->file);
     fvi_hdf5_end(guard, FV_OK);
     fvi_free(file);
@@ -305,6 +309,19 @@ fv_status fvi_hdf5_read_strings(const fvi_hdf5 *file, const char *name, fvi_valu
 {
     (void)file, (void)name;
     *strings = NULL;
+    return hdf5_absent();
+}
+
+fv_status fvi_hdf5_chunk_rows(const fvi_hdf5 *file, const char *name, int *rows)
+{
+    (void)file, (void)name, (void)rows;
+    return hdf5_absent();
+}
+
+fv_status fvi_hdf5_read_rows(const fvi_hdf5 *file, const char *name, int first, int count,
+                             void *out, fv_dtype dtype)
+{
+    (void)file, (void)name, (void)first, (void)count, (void)out, (void)dtype;
     return hdf5_absent();
 }
 

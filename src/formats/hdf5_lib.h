@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The inside of hdf5.c, hdf5_set.c and hdf5_read.c; the only place that includes libhdf5. */
+/* The inside of hdf5*.c; the only place that includes libhdf5. */
 #ifndef FVI_HDF5_LIB_H
 #define FVI_HDF5_LIB_H
 
@@ -8,9 +8,12 @@
 #define H5_USE_110_API
 #include <hdf5.h>
 
+typedef struct fvi_hdf5_rows fvi_hdf5_rows;
+
 struct fvi_hdf5 {
     hid_t file;
-    uint64_t bytes; /* of the whole file */
+    uint64_t bytes;      /* of the whole file */
+    fvi_hdf5_rows *rows; /* hdf5_rows.c: what stays open between calls */
 };
 
 /* The library's own state, put back by fvi_hdf5_end: silent, without plugins, used by one thread at
@@ -44,13 +47,31 @@ typedef struct fvi_hdf5_set {
     bool deflated;
     fv_shape shape;
     size_t width, bytes; /* of one element in the file; of all */
+    /* Of the chunked layout, set by a check: elements of a chunk along each axis, their bytes. */
+    size_t chunk[FV_MAX_RANK], chunk_bytes;
+    size_t chunks[FV_MAX_RANK]; /* how many along each axis */
+    uint64_t stored;            /* bytes of all of them in the file */
 } fvi_hdf5_set;
 
-/* Open and look at it: layout, filters, shape. After FV_OK the caller closes it. */
-fv_status fvi_hdf5_set_open(fvi_hdf5_set *d, const fvi_hdf5 *file, const char *name);
+/* Open and look at it: layout, filters, shape. cache_bytes: of chunks that libhdf5 may keep; 0: its
+   own idea. After FV_OK the caller closes it. */
+fv_status fvi_hdf5_set_open(fvi_hdf5_set *d, const fvi_hdf5 *file, const char *name,
+                            size_t cache_bytes);
 void fvi_hdf5_set_close(fvi_hdf5_set *d);
 /* Can the file hold what the data set claims, and is it within the limit? Everything that can be
    said before memory for the elements is taken. */
-fv_status fvi_hdf5_set_check(const fvi_hdf5_set *d, size_t limit_bytes);
+fv_status fvi_hdf5_set_check(fvi_hdf5_set *d, size_t limit_bytes);
+/* The same without a limit and without looking into chunks, and then into those that hold the rows
+   first .. end - 1. seen: a bit for each chunk that was found good and is not looked at again;
+   NULL: look at all. */
+fv_status fvi_hdf5_set_check_claim(fvi_hdf5_set *d);
+fv_status fvi_hdf5_set_check_rows(const fvi_hdf5_set *d, int first, int end, unsigned char *seen);
+/* hdf5_read.c: the dtype, and the type in native order to read it as, which the caller closes. */
+fv_status fvi_hdf5_set_type(const fvi_hdf5_set *d, fv_dtype *dtype, hid_t *native);
+
+/* ---- hdf5_rows.c ---- */
+
+fv_status fvi_hdf5_rows_new(fvi_hdf5_rows **rows);
+void fvi_hdf5_rows_free(fvi_hdf5_rows *rows); /* inside begin and end; NULL allowed */
 
 #endif

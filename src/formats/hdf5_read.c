@@ -99,9 +99,8 @@ static fv_status read_number(const fvi_hdf5_set *d, hid_t type, fv_dtype *dtype)
     return read_refuse_type(d, known ? other[class] : "an unknown type");
 }
 
-/* The dtype, and the same type in native order, which the caller closes: only bytes are swapped, so
-   every value is exact. */
-static fv_status read_native(const fvi_hdf5_set *d, fv_dtype *dtype, hid_t *native)
+/* Of the native type only the order of bytes is another, so every value is exact. */
+fv_status fvi_hdf5_set_type(const fvi_hdf5_set *d, fv_dtype *dtype, hid_t *native)
 {
     char reason[FVI_SAFE_TEXT];
     bool is_enum = H5Tget_class(d->type) == H5T_ENUM;
@@ -125,8 +124,8 @@ static fv_status read_shape_of(const fvi_hdf5 *file, const char *name, fv_shape 
 {
     fvi_hdf5_set d;
     hid_t native;
-    FVI_TRY(fvi_hdf5_set_open(&d, file, name));
-    fv_status status = read_native(&d, dtype, &native);
+    FVI_TRY(fvi_hdf5_set_open(&d, file, name, 0));
+    fv_status status = fvi_hdf5_set_type(&d, dtype, &native);
     if (status == FV_OK) {
         *shape = d.shape;
         H5Tclose(native);
@@ -164,8 +163,8 @@ static fv_status read_numbers(const fvi_hdf5 *file, const char *name, size_t lim
     fvi_hdf5_set d;
     hid_t native = -1;
     fvi_array made = {0};
-    FVI_TRY(fvi_hdf5_set_open(&d, file, name));
-    fv_status status = read_native(&d, &made.dtype, &native);
+    FVI_TRY(fvi_hdf5_set_open(&d, file, name, 0));
+    fv_status status = fvi_hdf5_set_type(&d, &made.dtype, &native);
     if (status == FV_OK) status = fvi_hdf5_set_check(&d, limit_bytes);
     if (status == FV_OK) status = read_fill(&d, &made, native);
     if (status == FV_OK) *array = made;
@@ -223,7 +222,7 @@ static fv_status read_collect(const fvi_hdf5_set *d, hid_t type, bool is_variabl
     return status;
 }
 
-static fv_status read_strings_of(const fvi_hdf5_set *d, fvi_value *list)
+static fv_status read_strings_of(fvi_hdf5_set *d, fvi_value *list)
 {
     char text[FVI_SHAPE_TEXT];
     if (H5Tget_class(d->type) != H5T_STRING)
@@ -250,7 +249,7 @@ static fv_status read_strings_of(const fvi_hdf5_set *d, fvi_value *list)
 static fv_status read_strings(const fvi_hdf5 *file, const char *name, fvi_value **strings)
 {
     fvi_hdf5_set d;
-    FVI_TRY(fvi_hdf5_set_open(&d, file, name));
+    FVI_TRY(fvi_hdf5_set_open(&d, file, name, 0));
     fvi_value *list = fvi_value_list();
     fv_status status = list != NULL ? read_strings_of(&d, list) : FV_E_MEMORY;
     fvi_hdf5_set_close(&d);
