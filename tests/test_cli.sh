@@ -187,7 +187,8 @@ expect 6 'epoch 1, step [0-9]+.*layer' "$fovea" train lenet5 --data made:digits 
 no_file new.safetensors
 head -c 100000 a.safetensors >cut.safetensors
 expect 3 'cut.safetensors' "$fovea" evaluate cut.safetensors --data made:digits
-expect 3 '28x28x1' "$fovea" train signs --data made:digits --out new.safetensors
+mkdir idx3 && cp idx/train-* idx3
+expect 3 '28x28x1' "$fovea" train signs --data idx3 --out new.safetensors
 no_file new.safetensors
 [ -e /dev/full ] && expect 4 'cannot write' sh -c '"$FOVEA" help >/dev/full'
 expect 4 'File too large|cannot write' bash -c 'ulimit -f 20; "$FOVEA" train lenet5 --data made:digits --epochs 1 --out big.safetensors --quiet'

@@ -67,6 +67,11 @@ typedef enum fv_resize {
     FV_RESIZE_CROP         /* the largest part from the middle: Keras's crop_to_aspect_ratio */
 } fv_resize;
 
+/** "stretch", "pad", "crop"; NULL past the end. Static text. */
+FV_API const char *fv_resize_name(fv_resize resize);
+/** The one of that name; false: there is none, and then *nearest (unless NULL) is a name or NULL. */
+FV_API bool fv_resize_find(const char *name, fv_resize *resize, const char **nearest);
+
 /** A view: shape, element type, pointer. It owns nothing; data is in C order, images are
     [N,H,W,C]. */
 typedef struct fv_tensor {

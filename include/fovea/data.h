@@ -279,11 +279,6 @@ FV_API fv_status fv_picture_write_png(const fv_picture *picture, const char *pat
 FV_API fv_status fv_picture_load(fv_picture *out, const char *path, int height, int width,
                                  int channels, fv_resize resize);
 
-/** "stretch", "pad", "crop"; NULL past the end. Static text. */
-FV_API const char *fv_resize_name(fv_resize resize);
-/** The one of that name; false: there is none, and then *nearest (unless NULL) is a name or NULL. */
-FV_API bool fv_resize_find(const char *name, fv_resize *resize, const char **nearest);
-
 #ifdef __cplusplus
 }
 #endif

@@ -46,6 +46,13 @@ FV_API void fv_model_free(fv_model *model);
 FV_API fv_status fv_model_build(fv_model *model, int output, int batch);
 
 /**
+ * Before build: as many outputs as there are classes to tell apart. Sets `units` of the last Dense
+ * (or `filters` of the last Conv2D), whatever activation follows it.
+ * Errors: ARG; STATE the model is built; UNSUPPORTED no such layer leads to the output.
+ */
+FV_API fv_status fv_model_set_outputs(fv_model *model, int outputs);
+
+/**
  * A model written as Keras-style calls, Sequential([...]) or x = Conv2D(8, 4)(x) ...
  * Model(inputs=i, outputs=x). It is read as data: nothing is executed. Not built yet, so that the
  * caller chooses the batch: fv_model_build(model, FV_LAST, batch).
@@ -155,6 +162,10 @@ FV_API const char *fv_model_class(const fv_model *model, int i); /* NULL when th
     and 0. */
 FV_API fv_status fv_model_set_scaling(fv_model *model, float scale, float offset);
 FV_API void fv_model_scaling(const fv_model *model, float *scale, float *offset);
+/** How pictures of other sides are brought to the model's, saved with it. Default stretch; fv_fit
+    sets what the pictures it trained on had done to them. */
+FV_API fv_status fv_model_set_resize(fv_model *model, fv_resize resize);
+FV_API fv_resize fv_model_resize(const fv_model *model);
 
 #ifdef __cplusplus
 }

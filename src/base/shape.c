@@ -153,3 +153,28 @@ const char *fv_dtype_name(fv_dtype dtype)
     const shape_dtype *known = shape_dtype_of(dtype);
     return known ? known->name : "unknown";
 }
+
+static const char *const resize_names[] = {
+    [FV_RESIZE_STRETCH] = "stretch",
+    [FV_RESIZE_PAD] = "pad",
+    [FV_RESIZE_CROP] = "crop",
+};
+
+const char *fv_resize_name(fv_resize resize)
+{
+    size_t i = (size_t)resize;
+    return i < FVI_COUNT(resize_names) ? resize_names[i] : NULL;
+}
+
+bool fv_resize_find(const char *name, fv_resize *resize, const char **nearest)
+{
+    if (nearest) *nearest = NULL;
+    if (!name) return false;
+    for (size_t i = 0; i < FVI_COUNT(resize_names); i++) {
+        if (strcmp(resize_names[i], name) != 0) continue;
+        if (resize) *resize = (fv_resize)i;
+        return true;
+    }
+    if (nearest) *nearest = fv_nearest(name, resize_names, FVI_COUNT(resize_names));
+    return false;
+}

@@ -23,10 +23,11 @@ enum {
 /* Every option of every command has its place here; a command lists those it takes. */
 typedef struct cli_settings {
     const char *data, *val, *optimizer, *out, *history, *isa;
-    long epochs, batch, seed, threads, top;
-    double lr, min_accuracy;
-    bool json, quiet, force;
-    bool has_min_accuracy;
+    const char *x, *y, *resize, *augment, *from;
+    long epochs, batch, seed, threads, top, memory, count;
+    double lr, min_accuracy, val_split, test_split;
+    bool json, quiet, force, strict;
+    bool has_min_accuracy, has_val_split, has_test_split;
     int n_args; /* what is no option */
     char **args;
 } cli_settings;
@@ -71,12 +72,29 @@ void cli_confusion(const fv_evaluation *e, const fv_model *model); /* to stdout 
 void cli_pictures(const uint8_t *const *pixels, int n, int height, int width, int channels,
                   const char *const *captions);
 
+/* cli_data.c: data sets as the options say */
+
+/* What --seed, --x, --y, --resize, --memory, --count, --threads and --strict ask for; sides and
+   channels are what the model takes, and its classes if it has any; model may be NULL. CLI_DONE, or
+   CLI_USAGE with a line on stderr. */
+int cli_data_config(fv_dataset_config *config, const cli_settings *s, const fv_model *model);
+/* One part of --data, or of another path. */
+int cli_data_open(fv_dataset **dataset, const char *path, fv_split split,
+                  const fv_dataset_config *config);
+/* To train on and to validate with (*valid may stay NULL): --val, --val-split, or another part. */
+int cli_data_open_parts(fv_dataset **train, fv_dataset **valid, const cli_settings *s,
+                        const fv_model *model);
+/* Pictures that could not be read, the first few by name, to stderr. */
+void cli_data_report(const fv_dataset *dataset);
+
 /* cli_guard.c */
 
 /* fv_dataset_open, but .h5 files are read by a child process with limits, so that no file can bring
    this one down. *error: the text of a failure, valid until the next call. */
 fv_status cli_dataset_open(fv_dataset **dataset, const char *path, fv_split split,
                            const fv_dataset_config *config, const char **error);
+/* fv_dataset_has, likewise. */
+bool cli_dataset_has(const char *path, fv_split split);
 
 /* cmd_train.c: shared with the demo */
 

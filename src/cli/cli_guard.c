@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* HDF5 files are read by a short-lived child with limits on memory, time and files; plain arrays
-   come back through a pipe. libhdf5 is not written for hostile files: whatever one does to it, this
+   come back through a socket. libhdf5 is not written for hostile files: whatever one does to it, this
    process goes on and says so in one line. */
 #include "cli/cli.h"
 
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,6 +31,12 @@
 #endif
 #endif
 
+/* What precedes each picture that is asked for. */
+typedef struct guard_answer {
+    fv_status status;
+    char error[GUARD_TEXT];
+} guard_answer;
+
 /* What the child sends first; then the class names, y, x. */
 typedef struct guard_head {
     fv_status status;
@@ -37,6 +44,7 @@ typedef struct guard_head {
     fv_shape x_shape, y_shape;
     fv_dtype x_type, y_type;
     int classes;
+    bool is_served; /* too large to come at once: pictures are asked for one by one */
 } guard_head;
 
 static bool guard_is_hdf5_name(const char *name)
@@ -93,6 +101,18 @@ static size_t guard_size(const fv_shape *shape, fv_dtype type)
     return n;
 }
 
+/* The processor time of this process from now on. Only the soft limit, which kills as well: it is
+   set anew for each picture that is asked for. */
+static void guard_limit_seconds(rlim_t seconds)
+{
+    struct rusage used;
+    struct rlimit r;
+    if (getrusage(RUSAGE_SELF, &used) != 0 || getrlimit(RLIMIT_CPU, &r) != 0) return;
+    r.rlim_cur = (rlim_t)used.ru_utime.tv_sec + (rlim_t)used.ru_stime.tv_sec + 1 + seconds;
+    if (r.rlim_max != RLIM_INFINITY && r.rlim_cur > r.rlim_max) r.rlim_cur = r.rlim_max;
+    setrlimit(RLIMIT_CPU, &r);
+}
+
 static void guard_limit(int resource, rlim_t limit)
 {
     struct rlimit r;
@@ -102,8 +122,24 @@ static void guard_limit(int resource, rlim_t limit)
     setrlimit(resource, &r);
 }
 
-static _Noreturn void guard_child(int to, const char *path, fv_split split,
-                                  const fv_dataset_config *config, rlim_t bytes)
+/* Answer numbers of pictures with an answer and the pixels, until nobody asks. */
+static void guard_serve(int with, const fv_dataset *d, size_t bytes)
+{
+    guard_answer answer = {0};
+    char *pixels = malloc(bytes);
+    int i;
+    while (pixels && guard_read(with, &i, sizeof i)) {
+        guard_limit_seconds(1 + bytes / GUARD_BYTES_PER_SECOND);
+        answer.status = fv_dataset_read(d, pixels, i);
+        if (answer.status != FV_OK) snprintf(answer.error, sizeof answer.error, "%s", fv_error());
+        if (!guard_write(with, &answer, sizeof answer)) break;
+        if (answer.status == FV_OK && !guard_write(with, pixels, bytes)) break;
+    }
+    free(pixels);
+}
+
+/* What libhdf5 may take, and where what it says goes. */
+static void guard_begin(rlim_t bytes)
 {
     /* What libhdf5 or the C library say when they die is not for the user. */
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -112,7 +148,7 @@ static _Noreturn void guard_child(int to, const char *path, fv_split split,
         dup2(null, STDOUT_FILENO);
         dup2(null, STDERR_FILENO);
     }
-    guard_limit(RLIMIT_CPU, 1 + bytes / GUARD_BYTES_PER_SECOND);
+    guard_limit_seconds(bytes / GUARD_BYTES_PER_SECOND);
     guard_limit(RLIMIT_CORE, 0);
     guard_limit(RLIMIT_FSIZE, 0);
     guard_limit(RLIMIT_NOFILE, 32);
@@ -122,6 +158,12 @@ static _Noreturn void guard_child(int to, const char *path, fv_split split,
         guard_limit(RLIMIT_AS,
                     (rlim_t)pages / GUARD_MEMORY_SHARE * (GUARD_MEMORY_SHARE - 1) * (rlim_t)page);
 #endif
+}
+
+static _Noreturn void guard_child(int to, const char *path, fv_split split,
+                                  const fv_dataset_config *config, rlim_t bytes)
+{
+    guard_begin(bytes);
     fv_dataset *d = NULL;
     guard_head head = {.status = fv_dataset_open(&d, path, split, config)};
     if (head.status != FV_OK) {
@@ -134,20 +176,91 @@ static _Noreturn void guard_child(int to, const char *path, fv_split split,
     head.x_type = x.dtype;
     head.y_type = y.dtype;
     head.classes = fv_dataset_classes(d);
+    head.is_served = x.data == NULL;
     bool is_sent = guard_write(to, &head, sizeof head);
     for (int i = 0; is_sent && i < head.classes; i++) {
         size_t length = strlen(fv_dataset_class(d, i));
         is_sent = guard_write(to, &length, sizeof length) &&
                   guard_write(to, fv_dataset_class(d, i), length);
     }
-    is_sent = is_sent && guard_write(to, y.data, guard_size(&y.shape, y.dtype)) &&
-              guard_write(to, x.data, guard_size(&x.shape, x.dtype));
+    is_sent = is_sent && guard_write(to, y.data, guard_size(&y.shape, y.dtype));
+    if (is_sent && head.is_served)
+        guard_serve(to, d, guard_size(&x.shape, x.dtype) / (size_t)fv_dataset_count(d));
+    else if (is_sent)
+        is_sent = guard_write(to, x.data, guard_size(&x.shape, x.dtype));
     _exit(is_sent ? 0 : 1);
 }
 
-/* The parent's half: the same data set again from what comes through the pipe. */
-static fv_status guard_receive(fv_dataset **dataset, int from, guard_head *head, const char *path)
+/* ---- pictures that come one by one ---- */
+
+/* The child and the socket that leads to it. */
+typedef struct guard_line {
+    int with;
+    pid_t child;
+    bool is_taken; /* by a data set, whose end is theirs, too */
+} guard_line;
+
+typedef struct guard_source {
+    guard_line line;
+    size_t bytes; /* of a picture */
+    guard_answer answer;
+} guard_source;
+
+/* Hang up and wait for the child; how it ended. Hanging up reaches the child even while another
+   child, forked later, still has a copy of this end. */
+static int guard_hang_up(const guard_line *line)
 {
+    int how = 0;
+    shutdown(line->with, SHUT_RDWR);
+    close(line->with);
+    while (line->child > 0 && waitpid(line->child, &how, 0) < 0 && errno == EINTR)
+        ;
+    return how;
+}
+
+static bool guard_source_read(void *user, void *out, int i, const char **why)
+{
+    guard_source *source = user;
+    *why = "the process that reads the HDF5 file died; the file is damaged";
+    if (!guard_write(source->line.with, &i, sizeof i) ||
+        !guard_read(source->line.with, &source->answer, sizeof source->answer))
+        return false;
+    *why = source->answer.error;
+    return source->answer.status == FV_OK && guard_read(source->line.with, out, source->bytes);
+}
+
+static void guard_source_free(void *user)
+{
+    guard_source *source = user;
+    guard_hang_up(&source->line);
+    free(source);
+}
+
+/* A data set of the pictures that the child serves, which it takes over. */
+static fv_status guard_make_served(fv_dataset **dataset, guard_line *line, const guard_head *head,
+                                   const fv_tensor *y, const char *const *names, bool strict)
+{
+    fv_dataset_source source = {.dtype = head->x_type,
+                                .count = head->x_shape.dim[0],
+                                .read = guard_source_read,
+                                .free = guard_source_free,
+                                .strict = strict};
+    source.shape.rank = head->x_shape.rank - 1;
+    for (int i = 0; i < source.shape.rank; i++)
+        source.shape.dim[i] = head->x_shape.dim[i + 1];
+    guard_source *user = calloc(1, sizeof *user);
+    if (!user) return FV_E_MEMORY;
+    *user = (guard_source){.line = *line, .bytes = guard_size(&source.shape, source.dtype)};
+    source.user = user;
+    line->is_taken = true;
+    return fv_dataset_from_source(dataset, &source, y, names, head->classes);
+}
+
+/* The parent's half: the same data set again from what comes through the pipe. */
+static fv_status guard_receive(fv_dataset **dataset, guard_line *line, guard_head *head,
+                               const char *path, bool strict)
+{
+    int from = line->with;
     fv_status s = FV_E_MEMORY;
     snprintf(head->error, sizeof head->error, "out of memory for \"%s\"", path);
     fv_tensor x = {head->x_shape, head->x_type, NULL}, y = {head->y_shape, head->y_type, NULL};
@@ -159,11 +272,15 @@ static fv_status guard_receive(fv_dataset **dataset, int from, guard_head *head,
         is_whole = guard_read(from, &length, sizeof length) && length < 1U << 20 &&
                    (names[i] = calloc(length + 1, 1)) != NULL && guard_read(from, names[i], length);
     }
+    if (head->is_served) x_size = 0;
     x.data = malloc(x_size + 1);
     y.data = malloc(y_size + 1);
     if (is_whole && x.data && y.data && guard_read(from, y.data, y_size) &&
         guard_read(from, x.data, x_size)) {
-        s = fv_dataset_from_arrays(dataset, &x, &y, (const char *const *)names, head->classes);
+        s = head->is_served
+                ? guard_make_served(dataset, line, head, &y, (const char *const *)names, strict)
+                : fv_dataset_from_arrays(dataset, &x, &y, (const char *const *)names,
+                                         head->classes);
         if (s == FV_OK) s = fv_dataset_set_name(*dataset, path);
         snprintf(head->error, sizeof head->error, "%s", fv_error());
     }
@@ -175,11 +292,29 @@ static fv_status guard_receive(fv_dataset **dataset, int from, guard_head *head,
     return s;
 }
 
+/* Fork; in the child never returns. -1: cannot. */
+static pid_t guard_fork(guard_line *line, const char *path, fv_split split,
+                        const fv_dataset_config *config, rlim_t bytes)
+{
+    int ends[2];
+    *line = (guard_line){.with = -1, .child = -1};
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) return -1;
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        close(ends[0]);
+        guard_child(ends[1], path, split, config, bytes);
+    }
+    close(ends[1]);
+    *line = (guard_line){.with = ends[0], .child = child};
+    return child;
+}
+
 fv_status cli_dataset_open(fv_dataset **dataset, const char *path, fv_split split,
                            const fv_dataset_config *config, const char **error)
 {
     static guard_head head;
-    int ends[2], how = 0;
+    guard_line line;
     rlim_t bytes = guard_bytes(path);
     *dataset = NULL;
     *error = head.error;
@@ -189,28 +324,42 @@ fv_status cli_dataset_open(fv_dataset **dataset, const char *path, fv_split spli
         return plain;
     }
     snprintf(head.error, sizeof head.error, "cannot start a process to read \"%s\"", path);
-    if (pipe(ends) != 0) return FV_E_IO;
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
-        close(ends[0]);
-        guard_child(ends[1], path, split, config, bytes);
+    if (guard_fork(&line, path, split, config, bytes) < 0) {
+        if (line.with >= 0) close(line.with);
+        return FV_E_IO;
     }
-    close(ends[1]);
-    fv_status s = child > 0 ? FV_E_FORMAT : FV_E_IO;
-    bool is_answered = child > 0 && guard_read(ends[0], &head, sizeof head);
+    fv_status s = FV_E_FORMAT;
+    bool is_answered = guard_read(line.with, &head, sizeof head);
     if (is_answered) {
         s = head.status;
-        if (s == FV_OK) s = guard_receive(dataset, ends[0], &head, path);
+        if (s == FV_OK) s = guard_receive(dataset, &line, &head, path, config && config->strict);
     }
-    close(ends[0]);
-    while (child > 0 && waitpid(child, &how, 0) < 0 && errno == EINTR)
-        ;
-    if (child > 0 && !is_answered)
+    if (line.is_taken) return s;
+    int how = guard_hang_up(&line);
+    if (!is_answered)
         snprintf(head.error, sizeof head.error,
                  "\"%s\": the HDF5 library failed on it (%s %d); the file is damaged or not what "
                  "it claims to be",
                  path, WIFSIGNALED(how) ? "signal" : "exit",
                  WIFSIGNALED(how) ? WTERMSIG(how) : WEXITSTATUS(how));
     return s;
+}
+
+bool cli_dataset_has(const char *path, fv_split split)
+{
+    struct stat st;
+    rlim_t bytes = guard_bytes(path);
+    /* In a folder the names of files tell; only a single file is looked into. */
+    if (bytes == 0 || (stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
+        return fv_dataset_has(path, split);
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        guard_begin(bytes);
+        _exit(fv_dataset_has(path, split) ? 0 : 1);
+    }
+    int how = 1;
+    while (child > 0 && waitpid(child, &how, 0) < 0 && errno == EINTR)
+        ;
+    return child > 0 && WIFEXITED(how) && WEXITSTATUS(how) == 0;
 }

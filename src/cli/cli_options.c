@@ -21,9 +21,28 @@ typedef struct option_row {
 
 static const option_row option_rows[] = {
     {"data", "PATH", OPTION_TEXT, AT(data), 0, 0,
-     "a folder with train_*.h5 and test_*.h5, one .h5 file, a folder of IDX files, or made:NAME"},
+     "a folder with a folder of pictures for each class (or train/, val/, test/ of them), a .csv "
+     "of\n"
+     "                         path,label, .h5, .npz, folders of .npy, IDX or CIFAR files, "
+     "made:NAME"},
     {"val", "PATH", OPTION_TEXT, AT(val), 0, 0,
-     "validate on this set after each epoch (default: the test part of --data, if it has one)"},
+     "validate on this set after each epoch (the val or test part of --data, if it has one)"},
+    {"val-split", "X", OPTION_NUMBER, AT(val_split), 0, 1,
+     "validate on this share of every class of --data, which then is not trained on"},
+    {"test-split", "X", OPTION_NUMBER, AT(test_split), 0, 1,
+     "share of every class for the test part"},
+    {"x", "NAME", OPTION_TEXT, AT(x), 0, 0, "the array of pictures in an .h5 or .npz file"},
+    {"y", "NAME", OPTION_TEXT, AT(y), 0, 0, "the array of labels"},
+    {"resize", "HOW", OPTION_TEXT, AT(resize), 0, 0,
+     "stretch, pad or crop pictures of another shape (stretch)"},
+    {"augment", "LIST", OPTION_TEXT, AT(augment), 0, 0,
+     "change pictures at random: flip,rotation=0.05,zoom=0.1,translation=0.1,contrast=0.2,..."},
+    {"count", "N", OPTION_INTEGER, AT(count), 1, 2147483647, "pictures of a made set (8000)"},
+    {"memory", "MIB", OPTION_INTEGER, AT(memory), 1, 1048576,
+     "keep sets of up to this size in memory; larger ones are read as they are needed (256)"},
+    {"strict", NULL, OPTION_FLAG, AT(strict), 0, 0,
+     "a picture that cannot be read is an error (it is left out, and named)"},
+    {"from", "FOLDER|URL", OPTION_TEXT, AT(from), 0, 0, "take the files from there"},
     {"epochs", "N", OPTION_INTEGER, AT(epochs), 1, 1000000, "times through the training set (10)"},
     {"batch", "N", OPTION_INTEGER, AT(batch), 1, 1000000, "pictures in a batch (32)"},
     {"optimizer", "NAME", OPTION_TEXT, AT(optimizer), 0, 0,
@@ -110,6 +129,8 @@ static int option_store(cli_settings *s, const option_row *row, const char *text
     case OPTION_NUMBER:
         if ((code = option_number(row, text, &value)) == CLI_DONE) *(double *)(void *)at = value;
         if (row->offset == AT(min_accuracy)) s->has_min_accuracy = true;
+        if (row->offset == AT(val_split)) s->has_val_split = true;
+        if (row->offset == AT(test_split)) s->has_test_split = true;
         break;
     }
     return code;

@@ -24,12 +24,16 @@ static int predict_open_model(fv_model **model, const cli_settings *s, int batch
                     s->args[0]);
 }
 
-static int evaluate_open_data(fv_dataset **dataset, const cli_settings *s)
+static int evaluate_open_data(fv_dataset **dataset, const cli_settings *s, const fv_model *model)
 {
-    const char *error;
-    fv_dataset_config config = {.seed = (uint64_t)s->seed};
-    fv_status status = cli_dataset_open(dataset, s->data, FV_TEST, &config, &error);
-    return status == FV_OK ? CLI_DONE : cli_fail_status(status, error);
+    fv_dataset_config config;
+    fv_split split = FV_TEST;
+    int code = cli_data_config(&config, s, model);
+    if (code != CLI_DONE) return code;
+    /* Of a set with a validation part and no test part, that one. */
+    if (!s->x && !cli_dataset_has(s->data, FV_TEST) && cli_dataset_has(s->data, FV_VALIDATION))
+        split = FV_VALIDATION;
+    return cli_data_open(dataset, s->data, split, &config);
 }
 
 static void evaluate_print(const fv_evaluation *e, const fv_model *model, bool json)
@@ -60,10 +64,11 @@ int cmd_evaluate(const cli_settings *s)
     fv_evaluation e = {0};
     if (!s->data) return cli_fail(CLI_USAGE, "evaluate: --data PATH is missing");
     int code = predict_open_model(&model, s, s->batch ? (int)s->batch : EVALUATE_BATCH);
-    if (code == CLI_DONE) code = evaluate_open_data(&dataset, s);
+    if (code == CLI_DONE) code = evaluate_open_data(&dataset, s, model);
     if (code == CLI_DONE) {
         fv_status status = fv_evaluate(model, &e, dataset, FV_LOSS_AUTO);
         if (status != FV_OK) code = cli_fail_status(status, fv_error());
+        cli_data_report(dataset);
     }
     if (code == CLI_DONE) {
         evaluate_print(&e, model, s->json);
@@ -144,12 +149,11 @@ static void predict_probabilities(const fv_model *model, float *y, int n)
 static int predict_one(fv_model *model, const fv_shape *in, int outputs, const char *path, float *y,
                        predict_guess *guess, const cli_settings *s)
 {
-    fv_picture picture = {0}, resized = {0};
-    fv_status status = fv_picture_read(&picture, path, in->dim[2]);
-    if (status == FV_OK) status = fv_picture_resize(&resized, &picture, in->dim[0], in->dim[1]);
-    if (status == FV_OK) status = fv_model_predict_pixels(model, y, resized.pixels, 1);
+    fv_picture picture = {0};
+    fv_status status =
+        fv_picture_load(&picture, path, in->dim[0], in->dim[1], in->dim[2], fv_model_resize(model));
+    if (status == FV_OK) status = fv_model_predict_pixels(model, y, picture.pixels, 1);
     fv_picture_free(&picture);
-    fv_picture_free(&resized);
     if (status != FV_OK) return cli_fail_status(status, fv_error());
     predict_probabilities(model, y, outputs);
     int n = outputs == 1 ? 2 : outputs;

@@ -193,27 +193,44 @@ static int train_check(const cli_settings *s, const char *out)
     return code;
 }
 
-/* Training and validation sets: --val, or the other part of a folder or of a made set. */
-static int train_open_data(cli_training *t, const cli_settings *s)
-{
-    const char *error;
-    fv_dataset_config config = {.seed = (uint64_t)s->seed};
-    fv_status status = cli_dataset_open(&t->train, s->data, FV_TRAIN, &config, &error);
-    if (status != FV_OK) return cli_fail_status(status, error);
-    if (!s->val && !fv_dataset_has(s->data, FV_TEST)) return CLI_DONE;
-    status = cli_dataset_open(&t->valid, s->val ? s->val : s->data, FV_TEST, &config, &error);
-    return status == FV_OK ? CLI_DONE : cli_fail_status(status, error);
-}
-
-static int train_open_model(cli_training *t, const cli_settings *s)
+/* outputs: of a recipe, instead of those written there; 0: as written. *is_recipe: out, may be
+   NULL. */
+static int train_open_model(cli_training *t, const cli_settings *s, int outputs, bool *is_recipe)
 {
     int batch = s->batch ? (int)s->batch : TRAIN_BATCH;
     fv_model_config config = {
         .seed = (uint64_t)s->seed, .threads = (int)s->threads, .isa = s->isa, .batch = batch};
     fv_status status = fv_model_open(&t->model, s->args[0], &config);
-    if (status == FV_OK && fv_model_batch(t->model) == 0)
-        status = fv_model_build(t->model, FV_LAST, batch);
+    bool is_built = fv_model_batch(t->model) > 0;
+    if (status == FV_OK && !is_built && outputs > 0)
+        status = fv_model_set_outputs(t->model, outputs);
+    if (status == FV_OK && !is_built) status = fv_model_build(t->model, FV_LAST, batch);
+    if (is_recipe) *is_recipe = !is_built;
     return status == FV_OK ? CLI_DONE : cli_fail_status(status, fv_error());
+}
+
+/* A recipe that tells other classes apart than there are gets a last layer for those. */
+static int train_fit_outputs(cli_training *t, const cli_settings *s)
+{
+    fv_shape out;
+    int classes = fv_dataset_classes(t->train);
+    bool is_by_name = fv_dataset_path(t->train, 0) != NULL; /* no class is only missing here */
+    if (fv_model_output_shape(t->model, &out) != FV_OK || out.rank != 1) return CLI_DONE;
+    int outputs = out.dim[0];
+    bool is_wrong = outputs == 1 ? classes > 2 : outputs < classes || is_by_name;
+    if (fv_dataset_y(t->train).dtype == FV_FLOAT32 || outputs == classes || !is_wrong)
+        return CLI_DONE;
+    if (outputs == 1)
+        return cli_fail(CLI_BAD_INPUT,
+                        "\"%s\" answers yes or no, \"%s\" has %d classes; expected a recipe that "
+                        "ends in softmax",
+                        s->args[0], s->data, classes);
+    fv_model_free(t->model);
+    t->model = NULL;
+    int code = train_open_model(t, s, classes, NULL);
+    if (code == CLI_DONE && !s->quiet && !s->json)
+        printf("the last layer has %d outputs, one for each class, not %d\n", classes, outputs);
+    return code;
 }
 
 static void train_print_json(const fv_history *h)
@@ -254,10 +271,16 @@ static int train_save(const cli_training *t, const cli_settings *s, const char *
 
 static int train_go(cli_training *t, const cli_settings *s, const char *out)
 {
-    int number, code = train_open_model(t, s);
-    if (code == CLI_DONE) code = train_open_data(t, s);
+    bool is_recipe;
+    int number, code = train_open_model(t, s, 0, &is_recipe);
+    if (code == CLI_DONE) code = cli_data_open_parts(&t->train, &t->valid, s, t->model);
+    if (code == CLI_DONE && is_recipe) code = train_fit_outputs(t, s);
     if (code != CLI_DONE) return code;
     fv_status status = cli_train_run(t, s, &number);
+    if (!s->quiet) {
+        cli_data_report(t->train);
+        if (t->valid && !s->has_val_split) cli_data_report(t->valid);
+    }
     if (status != FV_OK) return cli_fail_status(status, fv_error());
     code = train_save(t, s, out);
     if (code != CLI_DONE) return code;

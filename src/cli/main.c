@@ -13,10 +13,12 @@ static const cli_command main_commands[] = {
      "RECIPE is a file of Keras-style calls, the name of a recipe that ships with Fovea\n"
      "(see fovea recipes), or a model file, which then is trained further.\n"
      "Ctrl-C stops after the batch and saves what was learnt; the exit code is 130.\n",
-     " data val epochs batch optimizer lr seed threads out history force json quiet isa ", 1, 1,
-     cmd_train},
+     " data val val-split epochs batch optimizer lr augment resize x y count memory strict seed "
+     "threads out history force json quiet isa ",
+     1, 1, cmd_train},
     {"evaluate", "MODEL --data PATH [options]", "Measure a model's loss, accuracy and confusion",
-     NULL, " data batch seed threads min-accuracy json isa ", 1, 1, cmd_evaluate},
+     NULL, " data x y resize count memory strict batch seed threads min-accuracy json isa ", 1, 1,
+     cmd_evaluate},
     {"predict", "MODEL IMAGE... [options]", "Say what PNG or JPEG pictures show",
      "Pictures of any size are resized to what the model takes.\n", " top json threads isa ", 2,
      1000000, cmd_predict},

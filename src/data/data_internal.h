@@ -89,8 +89,10 @@ void fvi_dataset_release(fv_dataset *content); /* what it owns, not itself */
 int fvi_dataset_at(const fv_dataset *dataset, int i);
 /* dataset_view.c: all of a data set on another store, whose hold is taken over in any case. */
 fv_status fvi_dataset_restore(fv_dataset **dataset, const fv_dataset *d, fvi_store *store);
-/* Bring what is small into memory: a set of at most config->memory_bytes is read now, what cannot
-   be read left out, with its labels. FV_E_FORMAT when nothing can be read at all. */
+/* Bytes of pictures that may be kept in memory. */
+size_t fvi_memory_budget(const fv_dataset_config *config);
+/* Bring what is small into memory: a set within the budget is read now, what cannot be read left
+   out, with its labels. FV_E_FORMAT when nothing can be read at all. */
 fv_status fvi_dataset_keep(fv_dataset *dataset, const fv_dataset_config *config);
 /* Other names for the classes, copied; NULL: the numbers. */
 fv_status fvi_dataset_name_classes(fv_dataset *dataset, const char *const *names);
@@ -110,20 +112,88 @@ fv_status fvi_files_open(fv_dataset **dataset, const char *path, fv_split split,
                          const fv_dataset_config *config);
 /* A path for a message: safe to print, of a long one the end, which has the name. */
 const char *fvi_path_text(char out[FVI_SAFE_TEXT], const char *path);
-/* Pictures and labels as files have them, on the way to a data set. */
+/* store_rows.c: an array that stays in its file. */
+typedef struct fvi_rows {
+    fvi_reader *reader; /* a plain file, rows from offset on */
+    uint64_t offset;
+    bool is_swapped;
+    fvi_hdf5 *hdf5; /* or a data set in an HDF5 file; name is fvi_alloc memory */
+    char *name;
+    fv_dtype dtype; /* as it lies there: uint8, float32, float64 */
+} fvi_rows;
+/* Pictures of that shape; takes over what rows holds in any case. */
+fv_status fvi_rows_open(fvi_store **store, fvi_rows *rows, fv_shape shape, int count);
+void fvi_rows_close(fvi_rows *rows);
+
+/* dataset_arrays.c: pictures and labels as files have them, on the way to a data set. */
 typedef struct fvi_raw {
     const char *path, *x_name, *y_name; /* for messages */
-    /* [N,H,W,C] or [N,H,W] of uint8, float32, float64; labels as fvi_dataset_labels takes them */
+    /* [N,H,W,C] or [N,H,W] of uint8, float32, float64, without data when they are rows; labels as
+       fvi_dataset_labels takes them */
     fvi_array x, y;
+    fvi_rows rows;
     int classes; /* 0: the largest label + 1 */
 } fvi_raw;
-/* Check, convert, make; frees x and y whatever happens. */
-fv_status fvi_files_make(fv_dataset **dataset, const char *name, fvi_raw *raw);
+/* Check, convert, make; frees what raw owns whatever happens. */
+fv_status fvi_arrays_make(fv_dataset **dataset, const char *name, fvi_raw *raw);
+void fvi_raw_free(fvi_raw *raw);
+/* Small enough to be read at once. */
+bool fvi_arrays_fit(const fv_shape *shape, fv_dtype dtype, const fv_dataset_config *config);
+/* Two files, NPY or IDX, plain or gzipped. */
+fv_status fvi_arrays_open(fv_dataset **dataset, const char *folder, const char *x_name,
+                          const char *y_name, const fv_dataset_config *config);
+/* Files of CIFAR-10 or CIFAR-100, in that order. */
+fv_status fvi_cifar_open(fv_dataset **dataset, const char *folder, const fvi_value *files,
+                         const fv_dataset_config *config);
+
+/* dataset_pictures.c: a list of files, each a picture with a class. Set to zero before use. */
+typedef struct fvi_pictures {
+    fvi_text text; /* paths, each with its NUL */
+    size_t *offset;
+    int32_t *label;
+    int count, room;
+} fvi_pictures;
+fv_status fvi_pictures_add(fvi_pictures *pictures, const char *path, int label);
+void fvi_pictures_free(fvi_pictures *pictures);
+/* A data set of them; takes what pictures holds in any case. classes: names in order of label. */
+fv_status fvi_pictures_open(fv_dataset **dataset, fvi_pictures *pictures, const char *name,
+                            const fvi_value *classes, const fv_dataset_config *config);
+fv_status fvi_classes_given(fvi_value **names, const fv_dataset_config *config); /* may be empty */
+void fvi_classes_sort(fvi_value *names); /* by value where all are numbers, else by their bytes */
+int fvi_classes_find(const fvi_value *names, const char *name);          /* -1: not there */
+fv_status fvi_classes_unknown(const fvi_value *names, const char *name); /* FV_E_FORMAT */
+
+/* dataset_folder.c: a folder with a folder of pictures for each class */
+fv_status fvi_folder_open(fv_dataset **dataset, const char *path, const fvi_folder *folder,
+                          fv_split split, const fv_dataset_config *config);
+bool fvi_folder_has(const char *path, const fvi_folder *folder, fv_split split);
+/* The split that a word of that many bytes means ("train", "valid", "Testing"), or -1. */
+int fvi_split_of(const char *word, size_t size);
+
+/* dataset_csv.c */
+bool fvi_csv_is(const char *path); /* by its name */
+fv_status fvi_csv_open(fv_dataset **dataset, const char *path, fv_split split,
+                       const fv_dataset_config *config);
+bool fvi_csv_has(const char *path, fv_split split);
+
+/* dataset_names.c: arrays by name. A pair is borrowed from the list. */
+typedef struct fvi_pair {
+    const char *x, *y;
+} fvi_pair;
+/* Those the configuration names; else the one pair there is, or the one named for the split. */
+bool fvi_pair_choose(fvi_pair *pair, const fvi_value *names, fv_split split,
+                     const fv_dataset_config *config);
+bool fvi_pair_has(const fvi_value *names, fv_split split); /* as fv_dataset_has */
+/* What one name says: *role 0 for pictures, 1 for labels; *split -1 for none. false: neither. */
+bool fvi_array_is_named(int *split, int *role, const char *name);
+#define FVI_PAIR_TEXT 384
+void fvi_pair_expected(char out[FVI_PAIR_TEXT], const fv_dataset_config *config);
 
 /* dataset_hdf5.c: one file. sibling: another that may have list_classes when this one has none, or
    NULL. */
-fv_status fvi_files_hdf5(fv_dataset **dataset, const char *path, const char *sibling,
-                         fv_split split, size_t limit);
+fv_status fvi_hdf5_dataset(fv_dataset **dataset, const char *path, const char *sibling,
+                           fv_split split, const fv_dataset_config *config);
+bool fvi_hdf5_has(const char *path, fv_split split);
 
 /* picture.c: fv_picture_load of the bytes of a file, into pixels [height,width,channels]; the
    arguments are in range. Any number of threads at once. */

@@ -91,13 +91,18 @@ static void dataset_close_up(fv_dataset *d, const int *kept, int n)
     d->count = n;
 }
 
-fv_status fvi_dataset_keep(fv_dataset *d, const fv_dataset_config *config)
+size_t fvi_memory_budget(const fv_dataset_config *config)
 {
     size_t most = config->memory_bytes > 0 ? config->memory_bytes : DATASET_MEMORY;
     size_t limit = config->limit_bytes > 0 ? config->limit_bytes : fvi_memory_limit();
+    return most < limit ? most : limit;
+}
+
+fv_status fvi_dataset_keep(fv_dataset *d, const fv_dataset_config *config)
+{
     size_t all;
-    if (most > limit) most = limit;
-    if (d->store->memory || !fvi_mul(&all, d->store->bytes, (size_t)d->count) || all > most)
+    if (d->store->memory || !fvi_mul(&all, d->store->bytes, (size_t)d->count) ||
+        all > fvi_memory_budget(config))
         return FV_OK;
     fvi_store *store;
     int *kept, n;

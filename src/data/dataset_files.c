@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Data sets in files: finds out what a path is, reads the IDX files of a folder. */
+/* Data sets in files and folders: finds out what a path is, and hands it to who reads that. */
 #include "data/data_internal.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +9,10 @@
 #define FILES_PEEK 4096
 #define FILES_SHOWN 5 /* names of other files in a message */
 #define FILES_ACCEPTED                                                                             \
-    "one .h5 file, a folder with train_*.h5 and test_*.h5, a folder with the IDX files "           \
-    "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-... (or .gz), or made:NAME"
+    "one .h5 file, .npz file or .csv file, a folder with a folder of pictures for each class, a "  \
+    "folder with train_*.h5 and test_*.h5, with x_train.npy and y_train.npy, with the IDX files "  \
+    "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-... (or .gz) or with the .bin files "  \
+    "of CIFAR, or made:NAME"
 
 const char *fvi_path_text(char out[FVI_SAFE_TEXT], const char *path)
 {
@@ -28,105 +28,28 @@ const char *fvi_path_text(char out[FVI_SAFE_TEXT], const char *path)
     return out;
 }
 
-/* ---- arrays of a file to a data set ---- */
+/* ---- which files of a folder belong to a data set ---- */
 
-static fv_status files_check_x(fv_shape *shape, const fvi_array *x)
-{
-    char text[FVI_SHAPE_TEXT];
-    size_t all;
-    if (x->shape.rank != 3 && x->shape.rank != 4)
-        return fvi_fail(FV_E_SHAPE, "shape is %s, expected [N,H,W,C] or [N,H,W]",
-                        fvi_shape_text(text, &x->shape));
-    if (x->dtype != FV_UINT8 && x->dtype != FV_FLOAT32 && x->dtype != FV_FLOAT64)
-        return fvi_fail(FV_E_FORMAT, "pixels are %s, expected uint8, float32 or float64",
-                        fv_dtype_name(x->dtype));
-    FVI_TRY(fvi_shape_count(&all, &x->shape));
-    if (all == 0)
-        return fvi_fail(FV_E_SHAPE, "shape is %s: it is empty, expected at least one picture",
-                        fvi_shape_text(text, &x->shape));
-    *shape = fvi_shape_of(x->shape.rank - 1, x->shape.dim + 1);
-    if (shape->rank == 2) {
-        shape->rank = 3;
-        shape->dim[2] = 1;
-    }
-    return FV_OK;
-}
+enum { FILES_H5, FILES_NPY, FILES_IDX, FILES_CIFAR, FILES_KINDS };
+enum { FILES_X = 0, FILES_Y, FILES_ROLES };
+#define FILES_SPLITS 3
 
-/* float64 pixels become float32. */
-static fv_status files_narrow(fvi_array *x)
-{
-    size_t count;
-    if (x->dtype != FV_FLOAT64) return FV_OK;
-    FVI_TRY(fvi_shape_count(&count, &x->shape));
-    float *narrow = fvi_alloc(count, sizeof *narrow, "pictures");
-    if (!narrow) return FV_E_MEMORY;
-    for (size_t i = 0; i < count; i++) {
-        narrow[i] = (float)((const double *)x->data)[i];
-    }
-    fvi_free(x->data);
-    x->data = narrow;
-    x->dtype = FV_FLOAT32;
-    return FV_OK;
-}
+static const char *const files_split_name[FILES_SPLITS] = {"train", "test", "val"};
+static const char *const files_kind_name[FILES_KINDS] = {"HDF5", "NPY", "IDX", "CIFAR"};
 
-static fv_status files_pixels(fv_shape *shape, fvi_raw *raw)
-{
-    char path[FVI_SAFE_TEXT], name[FVI_SAFE_TEXT];
-    size_t each;
-    fv_status status = files_check_x(shape, &raw->x);
-    if (status == FV_OK) status = files_narrow(&raw->x);
-    if (status == FV_OK) status = fvi_shape_count(&each, shape);
-    if (status == FV_OK && raw->x.dtype == FV_FLOAT32)
-        status = fvi_dataset_check_finite(raw->x.data, raw->x.shape.dim[0], each, "pixels");
-    return status == FV_OK ? FV_OK
-                           : fvi_fail_in(status, "\"%s\": %s", fvi_path_text(path, raw->path),
-                                         fvi_safe(name, raw->x_name));
-}
-
-static fv_status files_labels(int32_t **label, fvi_raw *raw)
-{
-    char path[FVI_SAFE_TEXT], name[FVI_SAFE_TEXT];
-    const fv_tensor y = {raw->y.shape, raw->y.dtype, raw->y.data};
-    fv_status status = fvi_dataset_labels(label, &raw->classes, &y, raw->x.shape.dim[0]);
-    return status == FV_OK ? FV_OK
-                           : fvi_fail_in(status, "\"%s\": %s", fvi_path_text(path, raw->path),
-                                         fvi_safe(name, raw->y_name));
-}
-
-fv_status fvi_files_make(fv_dataset **dataset, const char *name, fvi_raw *raw)
-{
-    fv_shape shape;
-    int32_t *label = NULL;
-    fv_status status = files_pixels(&shape, raw);
-    if (status == FV_OK) status = files_labels(&label, raw);
-    if (status == FV_OK) {
-        fvi_store *store;
-        status = fvi_store_memory(&store, shape, raw->x.dtype, raw->x.shape.dim[0], raw->x.data);
-        raw->x.data = NULL; /* taken, even on failure */
-        if (status == FV_OK)
-            status =
-                fvi_dataset_make(dataset, name, store, label, raw->x.shape.dim[0], raw->classes);
-        else
-            fvi_free(label);
-    }
-    fvi_array_free(&raw->x);
-    fvi_array_free(&raw->y);
-    return status;
-}
-
-/* ---- what a folder holds ---- */
-
-enum { FILES_IMAGES = 0, FILES_LABELS };
-
-typedef struct files_folder {
+typedef struct files_found {
     const char *path;
-    fvi_value *h5[2];         /* by split: names of train_*.h5, test_*.h5 */
-    char *idx[2][2];          /* by split: the IDX files of images and of labels */
-    char *other[FILES_SHOWN]; /* the first names, in order of the alphabet, of the rest */
+    fvi_folder folder;
+    /* names by kind, split and role; of HDF5 and CIFAR all are FILES_X */
+    fvi_value *name[FILES_KINDS][FILES_SPLITS][FILES_ROLES];
+    const char *other[FILES_SHOWN]; /* the first of the rest */
     size_t others;
-} files_folder;
+} files_found;
 
-static const char *const files_split_name[] = {"train", "test"};
+/* Where in a files_found a name belongs. */
+typedef struct files_place {
+    int kind, split, role;
+} files_place;
 
 static bool files_ends(const char *name, const char *end)
 {
@@ -134,28 +57,19 @@ static bool files_ends(const char *name, const char *end)
     return n >= e && strcmp(name + n - e, end) == 0;
 }
 
-/* The split of "train_signs.h5", or -1. */
-static int files_h5_split(const char *name)
-{
-    if (!files_ends(name, ".h5") && !files_ends(name, ".hdf5")) return -1;
-    return strncmp(name, "train_", 6) == 0  ? FV_TRAIN
-           : strncmp(name, "test_", 5) == 0 ? FV_TEST
-                                            : -1;
-}
-
-/* "train-images-idx3-ubyte", "t10k-labels.idx1-ubyte.gz": which split and which of the two. */
-static bool files_idx_part(const char *name, int *split, int *part)
+/* "train-images-idx3-ubyte", "t10k-labels.idx1-ubyte.gz". */
+static bool files_is_idx(files_place *place, const char *name)
 {
     static const struct {
         const char *name;
-        int split, part;
+        int split, role;
     } known[] = {
-        {"train-images-idx3-ubyte", FV_TRAIN, FILES_IMAGES},
-        {"train-labels-idx1-ubyte", FV_TRAIN, FILES_LABELS},
-        {"t10k-images-idx3-ubyte", FV_TEST, FILES_IMAGES},
-        {"t10k-labels-idx1-ubyte", FV_TEST, FILES_LABELS},
-        {"test-images-idx3-ubyte", FV_TEST, FILES_IMAGES},
-        {"test-labels-idx1-ubyte", FV_TEST, FILES_LABELS},
+        {"train-images-idx3-ubyte", FV_TRAIN, FILES_X},
+        {"train-labels-idx1-ubyte", FV_TRAIN, FILES_Y},
+        {"t10k-images-idx3-ubyte", FV_TEST, FILES_X},
+        {"t10k-labels-idx1-ubyte", FV_TEST, FILES_Y},
+        {"test-images-idx3-ubyte", FV_TEST, FILES_X},
+        {"test-labels-idx1-ubyte", FV_TEST, FILES_Y},
     };
     char plain[32];
     size_t length = strlen(name) - (files_ends(name, ".gz") ? 3 : 0);
@@ -166,90 +80,104 @@ static bool files_idx_part(const char *name, int *split, int *part)
     plain[length] = '\0';
     for (size_t i = 0; i < FVI_COUNT(known); i++) {
         if (strcmp(plain, known[i].name) != 0) continue;
-        *split = known[i].split;
-        *part = known[i].part;
+        *place = (files_place){FILES_IDX, known[i].split, known[i].role};
         return true;
     }
     return false;
 }
 
-/* Of two files with the same content the one that is not compressed, then the first by name. */
-static fv_status files_keep_idx(char **kept, const char *name)
+/* data_batch_1.bin, test_batch.bin, train.bin, test.bin. */
+static bool files_is_cifar(files_place *place, const char *name)
 {
-    if (*kept) {
-        int old = files_ends(*kept, ".gz"), new = files_ends(name, ".gz");
-        if (old < new || (old == new &&strcmp(*kept, name) < 0)) return FV_OK;
+    if (!files_ends(name, ".bin")) return false;
+    bool is_train = strncmp(name, "data_batch_", 11) == 0 || strcmp(name, "train.bin") == 0;
+    bool is_test = strcmp(name, "test_batch.bin") == 0 || strcmp(name, "test.bin") == 0;
+    *place = (files_place){FILES_CIFAR, is_train ? FV_TRAIN : FV_TEST, FILES_X};
+    return is_train || is_test;
+}
+
+static bool files_tell(files_place *place, const char *name)
+{
+    int split, role;
+    if (files_ends(name, ".h5") || files_ends(name, ".hdf5")) {
+        split = fvi_split_of(name, strcspn(name, "_"));
+        *place = (files_place){FILES_H5, split, FILES_X};
+        return split >= 0 && strchr(name, '_') != NULL;
     }
-    char *copy = fvi_strdup(name);
-    if (!copy) return FV_E_MEMORY;
-    fvi_free(*kept);
-    *kept = copy;
+    if (files_ends(name, ".npy") && fvi_array_is_named(&split, &role, name)) {
+        *place = (files_place){FILES_NPY, split < 0 ? FV_TRAIN : split, role};
+        return true;
+    }
+    return files_is_idx(place, name) || files_is_cifar(place, name);
+}
+
+/* Of two IDX files with the same content, the one that is not compressed. */
+static fv_status files_keep(fvi_value *list, int kind, const char *name)
+{
+    if (kind != FILES_IDX || list->count == 0) return fvi_value_push(list, fvi_value_string(name));
+    bool is_better = files_ends(list->item[0]->string, ".gz") && !files_ends(name, ".gz");
+    if (!is_better) return FV_OK;
+    fvi_value *fresh = fvi_value_string(name);
+    if (!fresh) return FV_E_MEMORY;
+    fvi_value_free(list->item[0]);
+    list->item[0] = fresh;
     return FV_OK;
 }
 
-/* Keep the first few names, whatever the order in which the folder gives them. */
-static fv_status files_keep_other(files_folder *f, const char *name)
+static fv_status files_scan(files_found *f, const char *path)
 {
-    size_t at = f->others < FILES_SHOWN ? f->others : FILES_SHOWN;
-    f->others++;
-    while (at > 0 && strcmp(name, f->other[at - 1]) < 0) {
-        at--;
+    *f = (files_found){.path = path};
+    for (int i = 0; i < FILES_KINDS * FILES_SPLITS * FILES_ROLES; i++) {
+        fvi_value **list = &f->name[i / (FILES_SPLITS * FILES_ROLES)]
+                                   [i / FILES_ROLES % FILES_SPLITS][i % FILES_ROLES];
+        *list = fvi_value_list();
+        if (!*list) return FV_E_MEMORY;
     }
-    if (at == FILES_SHOWN) return FV_OK;
-    char *copy = fvi_strdup(name);
-    if (!copy) return FV_E_MEMORY;
-    fvi_free(f->other[FILES_SHOWN - 1]);
-    memmove(&f->other[at + 1], &f->other[at], (FILES_SHOWN - 1 - at) * sizeof f->other[0]);
-    f->other[at] = copy;
+    FVI_TRY(fvi_folder_read(&f->folder, path));
+    for (size_t i = 0; i < f->folder.count; i++) {
+        const fvi_entry *entry = &f->folder.entry[i];
+        files_place at;
+        if (entry->kind != FVI_ENTRY_FOLDER && files_tell(&at, entry->name)) {
+            FVI_TRY(files_keep(f->name[at.kind][at.split][at.role], at.kind, entry->name));
+        } else {
+            if (f->others < FILES_SHOWN) f->other[f->others] = entry->name;
+            f->others++;
+        }
+    }
     return FV_OK;
 }
 
-static fv_status files_keep(files_folder *f, const char *name)
+static void files_found_free(files_found *f)
 {
-    int split = files_h5_split(name), part;
-    if (name[0] == '.') return FV_OK;
-    if (split >= 0) return fvi_value_push(f->h5[split], fvi_value_string(name));
-    if (files_idx_part(name, &split, &part)) return files_keep_idx(&f->idx[split][part], name);
-    return files_keep_other(f, name);
+    for (int i = 0; i < FILES_KINDS * FILES_SPLITS * FILES_ROLES; i++) {
+        fvi_value_free(f->name[i / (FILES_SPLITS * FILES_ROLES)][i / FILES_ROLES % FILES_SPLITS]
+                              [i % FILES_ROLES]);
+    }
+    fvi_folder_free(&f->folder);
 }
 
-static fv_status files_fail(const char *path, int number)
+static size_t files_count(const files_found *f, int kind, int split)
 {
-    char why[128], safe[FVI_SAFE_TEXT];
-    if (strerror_r(number, why, sizeof why) != 0) snprintf(why, sizeof why, "error %d", number);
-    return fvi_fail(FV_E_IO, "cannot open \"%s\": %s", fvi_path_text(safe, path), why);
+    return f->name[kind][split][FILES_X]->count + f->name[kind][split][FILES_Y]->count;
 }
 
-static fv_status files_scan(files_folder *f)
+/* The one kind that the folder has, FILES_KINDS for none, or -1 for several. */
+static int files_kind(const files_found *f, int *second)
 {
-    for (int split = 0; split < 2; split++) {
-        f->h5[split] = fvi_value_list();
-        if (!f->h5[split]) return FV_E_MEMORY;
+    int found = FILES_KINDS;
+    for (int kind = 0; kind < FILES_KINDS; kind++) {
+        size_t count = 0;
+        for (int split = 0; split < FILES_SPLITS; split++) {
+            count += files_count(f, kind, split);
+        }
+        if (count == 0) continue;
+        if (found != FILES_KINDS) {
+            *second = kind;
+            return -1 - found;
+        }
+        found = kind;
     }
-    DIR *folder = opendir(f->path);
-    if (!folder) return files_fail(f->path, errno);
-    fv_status status = FV_OK;
-    const struct dirent *entry;
-    errno = 0;
-    while (status == FV_OK && (entry = readdir(folder)) != NULL) {
-        status = files_keep(f, entry->d_name);
-        errno = 0;
-    }
-    if (status == FV_OK && errno != 0) status = files_fail(f->path, errno);
-    closedir(folder);
-    return status;
-}
-
-static void files_folder_free(files_folder *f)
-{
-    for (int split = 0; split < 2; split++) {
-        fvi_value_free(f->h5[split]);
-        fvi_free(f->idx[split][FILES_IMAGES]);
-        fvi_free(f->idx[split][FILES_LABELS]);
-    }
-    for (size_t i = 0; i < FILES_SHOWN; i++) {
-        fvi_free(f->other[i]);
-    }
+    return found;
 }
 
 /* ---- messages that list what was found ---- */
@@ -257,33 +185,27 @@ static void files_folder_free(files_folder *f)
 static void files_add_name(fvi_text *text, const char *name)
 {
     char safe[FVI_SAFE_TEXT];
-    if (name) fvi_text_add(text, "%s%s", text->size > 0 ? ", " : "", fvi_safe(safe, name));
+    fvi_text_add(text, "%s%s", text->size > 0 ? ", " : "", fvi_safe(safe, name));
 }
 
-static int files_by_name(const void *left, const void *right)
+static void files_add_found(fvi_text *text, const files_found *f)
 {
-    const fvi_value *const *a = left, *const *b = right;
-    return strcmp((*a)->string, (*b)->string);
-}
-
-static void files_add_found(fvi_text *text, const files_folder *f)
-{
-    for (int split = 0; split < 2; split++) {
-        for (size_t i = 0; i < f->h5[split]->count && i < FILES_SHOWN; i++) {
-            files_add_name(text, f->h5[split]->item[i]->string);
+    for (int i = 0; i < FILES_SPLITS * FILES_KINDS * FILES_ROLES; i++) {
+        const fvi_value *list = f->name[i / FILES_ROLES % FILES_KINDS]
+                                       [i / (FILES_ROLES * FILES_KINDS)][i % FILES_ROLES];
+        for (size_t k = 0; k < list->count && k < FILES_SHOWN; k++) {
+            files_add_name(text, list->item[k]->string);
         }
-        files_add_name(text, f->idx[split][FILES_IMAGES]);
-        files_add_name(text, f->idx[split][FILES_LABELS]);
     }
     if (text->size > 0) return; /* the rest would only distract */
-    for (size_t i = 0; i < FILES_SHOWN; i++) {
+    for (size_t i = 0; i < f->others && i < FILES_SHOWN; i++) {
         files_add_name(text, f->other[i]);
     }
     if (f->others > FILES_SHOWN) fvi_text_add(text, " and %zu more", f->others - FILES_SHOWN);
     if (f->others == 0) fvi_text_add(text, "nothing");
 }
 
-static fv_status files_refuse(const files_folder *f, fv_status code, const char *what,
+static fv_status files_refuse(const files_found *f, fv_status code, const char *what,
                               const char *expected)
 {
     char safe[FVI_SAFE_TEXT];
@@ -297,103 +219,83 @@ static fv_status files_refuse(const files_folder *f, fv_status code, const char 
     return status;
 }
 
-/* ---- opening what was found ---- */
-
-static fv_status files_join(char **path, const char *folder, const char *name)
+/* What is missing, or too much, of one part. */
+static fv_status files_refuse_part(const files_found *f, int kind, fv_split split)
 {
-    fvi_text text = {0};
-    fvi_text_add(&text, "%s%s%s", folder, files_ends(folder, "/") ? "" : "/", name);
-    *path = text.status == FV_OK ? fvi_strdup(text.data) : NULL;
-    fvi_text_free(&text);
-    return *path ? FV_OK : FV_E_MEMORY;
+    char what[64], expected[160];
+    const char *name = files_split_name[split];
+    bool has_many =
+        f->name[kind][split][FILES_X]->count > 1 || f->name[kind][split][FILES_Y]->count > 1;
+    bool has_some = files_count(f, kind, (int)split) > 0;
+    if (has_many)
+        snprintf(what, sizeof what, " holds several files for one part");
+    else if (has_some)
+        snprintf(what, sizeof what, " lacks half of a part");
+    else
+        snprintf(what, sizeof what, " has no %s part", name);
+    if (kind == FILES_H5)
+        snprintf(expected, sizeof expected, "one %s_*.h5%s", name,
+                 has_many ? "; or give the file itself" : "");
+    else if (kind == FILES_NPY)
+        snprintf(expected, sizeof expected, "one x_%s.npy and one y_%s.npy", name, name);
+    else if (kind == FILES_IDX)
+        snprintf(expected, sizeof expected, "%s-images-idx3-ubyte and %s-labels-idx1-ubyte",
+                 split == FV_TEST ? "t10k" : name, split == FV_TEST ? "t10k" : name);
+    else
+        snprintf(expected, sizeof expected, "%s",
+                 split == FV_TRAIN ? "data_batch_1.bin or train.bin"
+                                   : "test_batch.bin or test.bin");
+    return files_refuse(f, has_some ? FV_E_FORMAT : FV_E_IO, what, expected);
 }
 
-static fv_status files_open_h5(fv_dataset **dataset, const files_folder *f, fv_split split,
-                               size_t limit)
+/* ---- opening what was found ---- */
+
+static fv_status files_open_h5(fv_dataset **dataset, const files_found *f, fv_split split,
+                               const fv_dataset_config *config)
 {
-    const fvi_value *mine = f->h5[split], *theirs = f->h5[1 - (int)split];
-    char *path = NULL, *sibling = NULL;
-    fv_status status = files_join(&path, f->path, mine->item[0]->string);
-    if (status == FV_OK && theirs->count == 1)
-        status = files_join(&sibling, f->path, theirs->item[0]->string);
-    if (status == FV_OK) status = fvi_files_hdf5(dataset, path, sibling, split, limit);
+    char *path = fvi_path_join(f->path, f->name[FILES_H5][split][FILES_X]->item[0]->string);
+    char *sibling = NULL;
+    fv_status status = path ? FV_OK : FV_E_MEMORY;
+    for (int other = 0; status == FV_OK && other < FILES_SPLITS && !sibling; other++) {
+        const fvi_value *list = f->name[FILES_H5][other][FILES_X];
+        if (other == (int)split || list->count != 1) continue;
+        sibling = fvi_path_join(f->path, list->item[0]->string);
+        if (!sibling) status = FV_E_MEMORY;
+    }
+    if (status == FV_OK) status = fvi_hdf5_dataset(dataset, path, sibling, split, config);
     fvi_free(path);
     fvi_free(sibling);
     return status;
 }
 
-static fv_status files_read_idx(fvi_array *array, const char *path, size_t limit)
+static fv_status files_open_found(fv_dataset **dataset, files_found *f, fv_split split,
+                                  const fv_dataset_config *config)
 {
-    char safe[FVI_SAFE_TEXT];
-    unsigned char *bytes, *inflated = NULL;
-    size_t size;
-    FVI_TRY(fvi_file_read(&bytes, &size, path, limit));
-    fv_status status = FV_OK;
-    if (fvi_gzip_is(bytes, size)) {
-        status = fvi_gzip_read(&inflated, &size, bytes, size, limit);
-        fvi_free(bytes);
-        bytes = inflated;
+    char what[64];
+    int second = 0, kind = files_kind(f, &second);
+    if (kind < 0) {
+        snprintf(what, sizeof what, " holds %s and %s files", files_kind_name[-1 - kind],
+                 files_kind_name[second]);
+        return files_refuse(f, FV_E_FORMAT, what, "one kind only");
     }
-    if (status == FV_OK) status = fvi_idx_read(array, bytes, size);
-    fvi_free(bytes);
-    return status == FV_OK ? FV_OK : fvi_fail_in(status, "\"%s\"", fvi_path_text(safe, path));
-}
-
-static fv_status files_open_idx(fv_dataset **dataset, const files_folder *f, fv_split split,
-                                size_t limit)
-{
-    fvi_raw raw = {.path = f->path,
-                   .x_name = f->idx[split][FILES_IMAGES],
-                   .y_name = f->idx[split][FILES_LABELS]};
-    char *x_path = NULL, *y_path = NULL;
-    fv_status status = files_join(&x_path, f->path, raw.x_name);
-    if (status == FV_OK) status = files_join(&y_path, f->path, raw.y_name);
-    if (status == FV_OK) status = files_read_idx(&raw.x, x_path, limit);
-    if (status == FV_OK) status = files_read_idx(&raw.y, y_path, limit);
-    if (status == FV_OK) status = fvi_files_make(dataset, x_path, &raw);
-    fvi_array_free(&raw.x);
-    fvi_array_free(&raw.y);
-    fvi_free(x_path);
-    fvi_free(y_path);
-    return status;
-}
-
-static fv_status files_open_found(fv_dataset **dataset, files_folder *f, fv_split split,
-                                  size_t limit)
-{
-    char what[64], expected[160];
-    const char *name = files_split_name[split];
-    bool has_x = f->idx[split][FILES_IMAGES], has_y = f->idx[split][FILES_LABELS];
-    bool has_idx = has_x || has_y || f->idx[1 - (int)split][FILES_IMAGES] ||
-                   f->idx[1 - (int)split][FILES_LABELS];
-    size_t mine = f->h5[split]->count, theirs = f->h5[1 - (int)split]->count;
-    for (int i = 0; i < 2; i++) {
-        fvi_value *list = f->h5[i];
-        if (list->count > 1) qsort(list->item, list->count, sizeof list->item[0], files_by_name);
-    }
-    if (mine + theirs == 0 && !has_idx)
+    if (kind == FILES_KINDS) {
+        for (size_t i = 0; i < f->folder.count; i++) {
+            if (f->folder.entry[i].kind == FVI_ENTRY_FOLDER)
+                return fvi_folder_open(dataset, f->path, &f->folder, split, config);
+        }
         return files_refuse(f, FV_E_FORMAT, " holds no data set", FILES_ACCEPTED);
-    if (mine + theirs > 0 && has_idx)
-        return files_refuse(f, FV_E_FORMAT, " holds HDF5 and IDX files", "one kind only");
-    if (mine == 1) return files_open_h5(dataset, f, split, limit);
-    if (has_x && has_y) return files_open_idx(dataset, f, split, limit);
-    snprintf(what, sizeof what, " %s",
-             mine > 1           ? "holds several files for one part"
-             : has_x || has_y   ? "lacks half of a part"
-             : split == FV_TEST ? "has no test part"
-                                : "has no train part");
-    if (mine + theirs > 0)
-        snprintf(expected, sizeof expected, "one %s_*.h5%s", name,
-                 mine > 1 ? "; or give the file itself" : "");
-    else
-        snprintf(expected, sizeof expected, "%s-images-idx3-ubyte and %s-labels-idx1-ubyte",
-                 split == FV_TEST ? "t10k" : name, split == FV_TEST ? "t10k" : name);
-    return files_refuse(f, mine > 1 || has_x || has_y ? FV_E_FORMAT : FV_E_IO, what, expected);
+    }
+    const fvi_value *x = f->name[kind][split][FILES_X], *y = f->name[kind][split][FILES_Y];
+    if (kind == FILES_CIFAR && x->count > 0) return fvi_cifar_open(dataset, f->path, x, config);
+    if (kind == FILES_H5 && x->count == 1) return files_open_h5(dataset, f, split, config);
+    if (kind != FILES_H5 && x->count == 1 && y->count == 1)
+        return fvi_arrays_open(dataset, f->path, x->item[0]->string, y->item[0]->string, config);
+    return files_refuse_part(f, kind, split);
 }
 
 /* ---- what a path is ---- */
 
-/* Neither a folder nor HDF5: say what it looks like. */
+/* Neither a folder nor a set in one file: say what it looks like. */
 static fv_status files_refuse_file(const char *path, const unsigned char *head, size_t size)
 {
     char safe[FVI_SAFE_TEXT];
@@ -406,6 +308,7 @@ static fv_status files_refuse_file(const char *path, const unsigned char *head, 
     }
     bool is_idx = size >= 4 && head[0] == 0 && head[1] == 0 && head[2] >= 8 && head[2] <= 14;
     const char *what = is_idx                    ? "is one IDX file: give its folder"
+                       : fvi_npy_is(head, size)  ? "is one array: give its folder"
                        : fvi_gzip_is(head, size) ? "is a gzipped file, of IDX files give the folder"
                        : fvi_image_is(head, size) ? "is one picture"
                                                   : "is not a data set";
@@ -429,29 +332,43 @@ fv_status fvi_files_open(fv_dataset **dataset, const char *path, fv_split split,
                          const fv_dataset_config *config)
 {
     unsigned char head[FILES_PEEK];
-    size_t limit = config->limit_bytes > 0 ? config->limit_bytes : fvi_memory_limit();
     if (!fvi_file_exists(path)) return files_missing(path);
     if (fvi_file_is_folder(path)) {
-        files_folder folder = {.path = path};
-        fv_status status = files_scan(&folder);
-        if (status == FV_OK) status = files_open_found(dataset, &folder, split, limit);
-        files_folder_free(&folder);
+        files_found found;
+        fv_status status = files_scan(&found, path);
+        if (status == FV_OK) status = files_open_found(dataset, &found, split, config);
+        files_found_free(&found);
         return status;
     }
     size_t size = fvi_file_peek(head, sizeof head, path);
-    if (fvi_hdf5_is(head, size)) return fvi_files_hdf5(dataset, path, NULL, split, limit);
+    if (fvi_hdf5_is(head, size)) return fvi_hdf5_dataset(dataset, path, NULL, split, config);
+    if (fvi_csv_is(path)) return fvi_csv_open(dataset, path, split, config);
     return files_refuse_file(path, head, size);
+}
+
+static bool files_folder_has(const char *path, fv_split split)
+{
+    files_found found;
+    int second;
+    bool has_part = false;
+    if (files_scan(&found, path) == FV_OK) {
+        int kind = files_kind(&found, &second);
+        has_part = kind == FILES_KINDS ? fvi_folder_has(path, &found.folder, split)
+                                       : kind >= 0 && files_count(&found, kind, (int)split) > 0;
+    }
+    files_found_free(&found);
+    return has_part;
 }
 
 bool fv_dataset_has(const char *path, fv_split split)
 {
-    if (!path || (split != FV_TRAIN && split != FV_TEST)) return false;
-    if (strncmp(path, FVI_MADE_PREFIX, strlen(FVI_MADE_PREFIX)) == 0) return true;
-    if (!fvi_file_is_folder(path)) return split == FV_TRAIN && fvi_file_exists(path);
-    files_folder folder = {.path = path};
-    bool has_part = files_scan(&folder) == FV_OK &&
-                    (folder.h5[split]->count > 0 || folder.idx[split][FILES_IMAGES] != NULL ||
-                     folder.idx[split][FILES_LABELS] != NULL);
-    files_folder_free(&folder);
-    return has_part;
+    unsigned char head[FILES_PEEK];
+    if (!path || (split != FV_TRAIN && split != FV_TEST && split != FV_VALIDATION)) return false;
+    if (strncmp(path, FVI_MADE_PREFIX, strlen(FVI_MADE_PREFIX)) == 0) return split != FV_VALIDATION;
+    if (!fvi_file_exists(path)) return false;
+    if (fvi_file_is_folder(path)) return files_folder_has(path, split);
+    size_t size = fvi_file_peek(head, sizeof head, path);
+    if (fvi_hdf5_is(head, size)) return fvi_hdf5_has(path, split);
+    if (fvi_csv_is(path)) return fvi_csv_has(path, split);
+    return split == FV_TRAIN;
 }

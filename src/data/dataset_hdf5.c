@@ -8,63 +8,8 @@
 #include <string.h>
 
 #define HDF5_SHOWN 12 /* arrays listed in a message */
-#define HDF5_EXPECTED                                                                              \
-    "train_set_x and train_set_y, test_set_x and test_set_y, or one pair x and y, or images and "  \
-    "labels"
 
 /* ---- which arrays ---- */
-
-typedef struct hdf5_pair {
-    const char *x, *y; /* borrowed from the list of names */
-} hdf5_pair;
-
-static const char *hdf5_base(const char *name)
-{
-    const char *slash = strrchr(name, '/');
-    return slash ? slash + 1 : name;
-}
-
-/* Where word begins when it is the last word of name ("x" in "train_set_x" or "x"), or NULL. */
-static const char *hdf5_last_word(const char *name, const char *word)
-{
-    size_t n = strlen(name), w = strlen(word);
-    if (n < w || strcmp(name + n - w, word) != 0) return NULL;
-    return n == w || name[n - w - 1] == '_' || name[n - w - 1] == '/' ? name + n - w : NULL;
-}
-
-/* The labels that go with pictures of this name, or NULL. */
-static const char *hdf5_partner(const fvi_value *names, const char *x)
-{
-    static const char *const words[][2] = {
-        {"x", "y"}, {"X", "y"}, {"X", "Y"}, {"images", "labels"}};
-    for (size_t k = 0; k < FVI_COUNT(words); k++) {
-        const char *end = hdf5_last_word(x, words[k][0]);
-        for (size_t i = 0; end && i < names->count; i++) {
-            const char *y = names->item[i]->string, *y_end = hdf5_last_word(y, words[k][1]);
-            if (y_end && y_end - y == end - x && strncmp(x, y, (size_t)(end - x)) == 0) return y;
-        }
-    }
-    return NULL;
-}
-
-/* The one pair there is; of several the one pair that is named for the split. */
-static bool hdf5_choose(hdf5_pair *pair, const fvi_value *names, fv_split split)
-{
-    const char *word = split == FV_TEST ? "test" : "train";
-    hdf5_pair any = {0}, fitting = {0};
-    int pairs = 0, fit = 0;
-    for (size_t i = 0; i < names->count; i++) {
-        const char *x = names->item[i]->string, *y = hdf5_partner(names, x);
-        if (!y) continue;
-        pairs++;
-        any = (hdf5_pair){x, y};
-        if (strncmp(hdf5_base(x), word, strlen(word)) != 0) continue;
-        fit++;
-        fitting = any;
-    }
-    *pair = pairs == 1 ? any : fitting;
-    return pairs == 1 || fit == 1;
-}
 
 /* "a 5x3 uint8, b (no numbers)": all arrays of the file. */
 static void hdf5_add_found(fvi_text *text, const fvi_hdf5 *file, const fvi_value *names)
@@ -85,9 +30,11 @@ static void hdf5_add_found(fvi_text *text, const fvi_hdf5 *file, const fvi_value
     if (names->count == 0) fvi_text_add(text, "no data set at all");
 }
 
-static fv_status hdf5_refuse(const fvi_hdf5 *file, const fvi_value *names, const char *path)
+static fv_status hdf5_refuse(const fvi_hdf5 *file, const fvi_value *names, const char *path,
+                             const fv_dataset_config *config)
 {
-    char safe[FVI_SAFE_TEXT];
+    char safe[FVI_SAFE_TEXT], expected[FVI_PAIR_TEXT];
+    fvi_pair_expected(expected, config);
     fvi_text found = {0};
     hdf5_add_found(&found, file, names);
     fv_status status =
@@ -95,7 +42,7 @@ static fv_status hdf5_refuse(const fvi_hdf5 *file, const fvi_value *names, const
             ? found.status
             : fvi_fail(FV_E_FORMAT,
                        "\"%s\": cannot tell which are pictures and labels; found %s; expected %s",
-                       fvi_path_text(safe, path), found.data, HDF5_EXPECTED);
+                       fvi_path_text(safe, path), found.data, expected);
     fvi_text_free(&found);
     return status;
 }
@@ -194,49 +141,78 @@ typedef struct hdf5_source {
     fvi_raw raw;
 } hdf5_source;
 
-static fv_status hdf5_read_arrays(hdf5_source *s, fv_split split, size_t limit)
+static fv_status hdf5_read_arrays(hdf5_source *s, fv_split split, const fv_dataset_config *config,
+                                  size_t limit)
 {
-    hdf5_pair pair;
+    fvi_pair pair;
     char safe[FVI_SAFE_TEXT];
-    if (!hdf5_choose(&pair, s->names, split)) return hdf5_refuse(s->file, s->names, s->raw.path);
+    if (!fvi_pair_choose(&pair, s->names, split, config))
+        return hdf5_refuse(s->file, s->names, s->raw.path, config);
     s->raw.x_name = pair.x;
     s->raw.y_name = pair.y;
-    fv_status status = fvi_hdf5_read(s->file, pair.x, limit, &s->raw.x);
+    fv_status status = fvi_hdf5_shape(s->file, pair.x, &s->raw.x.shape, &s->raw.x.dtype);
+    bool is_small = status != FV_OK || fvi_arrays_fit(&s->raw.x.shape, s->raw.x.dtype, config);
+    if (status == FV_OK && is_small) status = fvi_hdf5_read(s->file, pair.x, limit, &s->raw.x);
     if (status == FV_OK) status = fvi_hdf5_read(s->file, pair.y, limit, &s->raw.y);
     if (status == FV_OK) status = hdf5_classes(&s->classes, s->file, s->names, limit);
+    if (status == FV_OK && !is_small) { /* the file stays open, for its rows */
+        s->raw.rows = (fvi_rows){.name = fvi_strdup(pair.x), .dtype = s->raw.x.dtype};
+        status = s->raw.rows.name ? FV_OK : FV_E_MEMORY;
+    }
     return status == FV_OK ? FV_OK
                            : fvi_fail_in(status, "\"%s\"", fvi_path_text(safe, s->raw.path));
 }
 
-static fv_status hdf5_read_source(hdf5_source *s, const char *sibling, fv_split split, size_t limit)
+static fv_status hdf5_read_source(hdf5_source *s, const char *sibling, fv_split split,
+                                  const fv_dataset_config *config)
 {
+    size_t limit = config->limit_bytes > 0 ? config->limit_bytes : fvi_memory_limit();
     char safe[FVI_SAFE_TEXT];
     FVI_TRY(fvi_hdf5_open(&s->file, s->raw.path)); /* its messages name the path */
     fv_status status = fvi_hdf5_list(s->file, &s->names);
     if (status != FV_OK) return fvi_fail_in(status, "\"%s\"", fvi_path_text(safe, s->raw.path));
-    FVI_TRY(hdf5_read_arrays(s, split, limit));
+    FVI_TRY(hdf5_read_arrays(s, split, config, limit));
     if (!s->classes && sibling) FVI_TRY(hdf5_sibling_classes(&s->classes, sibling, limit));
     if (s->classes) s->raw.classes = (int)s->classes->count;
     return FV_OK;
 }
 
-fv_status fvi_files_hdf5(fv_dataset **dataset, const char *path, const char *sibling,
-                         fv_split split, size_t limit)
+static void hdf5_source_free(hdf5_source *s)
+{
+    fvi_hdf5_close(s->file);
+    fvi_raw_free(&s->raw);
+    fvi_value_free(s->names);
+    fvi_value_free(s->classes);
+}
+
+fv_status fvi_hdf5_dataset(fv_dataset **dataset, const char *path, const char *sibling,
+                           fv_split split, const fv_dataset_config *config)
 {
     hdf5_source s = {.raw.path = path};
-    fv_status status = hdf5_read_source(&s, sibling, split, limit);
-    fvi_hdf5_close(s.file);
     fv_dataset *made = NULL;
-    if (status == FV_OK) status = fvi_files_make(&made, path, &s.raw);
+    fv_status status = hdf5_read_source(&s, sibling, split, config);
+    if (status == FV_OK && s.raw.rows.name) {
+        s.raw.rows.hdf5 = s.file;
+        s.file = NULL;
+    }
+    if (status == FV_OK) status = fvi_arrays_make(&made, path, &s.raw);
     if (status == FV_OK && s.classes) status = hdf5_name_classes(made, s.classes);
     if (status != FV_OK) {
         fv_dataset_free(made);
         made = NULL;
     }
     *dataset = made;
-    fvi_array_free(&s.raw.x);
-    fvi_array_free(&s.raw.y);
-    fvi_value_free(s.names);
-    fvi_value_free(s.classes);
+    hdf5_source_free(&s);
     return status;
+}
+
+bool fvi_hdf5_has(const char *path, fv_split split)
+{
+    fvi_hdf5 *file;
+    fvi_value *names = NULL;
+    if (fvi_hdf5_open(&file, path) != FV_OK) return false;
+    bool has_part = fvi_hdf5_list(file, &names) == FV_OK && fvi_pair_has(names, split);
+    fvi_value_free(names);
+    fvi_hdf5_close(file);
+    return has_part;
 }

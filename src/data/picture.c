@@ -104,30 +104,3 @@ fv_status fv_picture_write_png(const fv_picture *picture, const char *path)
     fvi_save_abort(save);
     return status;
 }
-
-/* ---- last: the names ---- */
-
-static const char *const picture_resizes[] = {
-    [FV_RESIZE_STRETCH] = "stretch",
-    [FV_RESIZE_PAD] = "pad",
-    [FV_RESIZE_CROP] = "crop",
-};
-
-const char *fv_resize_name(fv_resize resize)
-{
-    size_t i = (size_t)resize;
-    return i < FVI_COUNT(picture_resizes) ? picture_resizes[i] : NULL;
-}
-
-bool fv_resize_find(const char *name, fv_resize *resize, const char **nearest)
-{
-    if (nearest) *nearest = NULL;
-    if (!name) return false;
-    for (size_t i = 0; i < FVI_COUNT(picture_resizes); i++) {
-        if (strcmp(picture_resizes[i], name) != 0) continue;
-        if (resize) *resize = (fv_resize)i;
-        return true;
-    }
-    if (nearest) *nearest = fv_nearest(name, picture_resizes, FVI_COUNT(picture_resizes));
-    return false;
-}

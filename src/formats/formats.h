@@ -139,6 +139,25 @@ int fvi_cifar_classes(const unsigned char *bytes, size_t size, uint64_t file_siz
 fv_status fvi_cifar_read(fvi_array *x, fvi_array *y, const unsigned char *bytes, size_t size,
                          int classes);
 
+/* ---- csv.c: rows of text ---- */
+
+#define FVI_CSV_FIELDS 64 /* of a row, at most */
+typedef struct fvi_csv {
+    const unsigned char *bytes;
+    size_t size, at;
+    int line;   /* where the row begins, from 1 */
+    int fields; /* of the row; 0: there was no more */
+    int next_line;
+    fvi_text text;
+    size_t field[FVI_CSV_FIELDS];
+} fvi_csv;
+void fvi_csv_begin(fvi_csv *csv, const unsigned char *bytes, size_t size); /* bytes stay borrowed */
+void fvi_csv_end(fvi_csv *csv);
+/* The next row that is not empty. FV_E_FORMAT, naming the line: a quote that does not end, text
+   after one, a NUL byte, a row over 1 MB or 64 columns. */
+fv_status fvi_csv_next(fvi_csv *csv);
+const char *fvi_csv_field(const fvi_csv *csv, int i); /* of the row; valid until the next */
+
 /* ---- image.c: PNG and JPEG to and from 8-bit grey or RGB (libpng, libjpeg-turbo, libexif) ---- */
 
 typedef struct fvi_image {

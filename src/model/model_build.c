@@ -261,6 +261,37 @@ int fv_add(fv_model *model, const char *layer, const int *inputs, int n_inputs, 
     return status == FV_OK ? model->n_nodes - 1 : -(int)status;
 }
 
+/* ---- Another number of outputs ---- */
+
+static bool build_has_outputs(const fvi_node *node)
+{
+    return strcmp(node->op->name, "Dense") == 0 || strcmp(node->op->name, "Conv2D") == 0;
+}
+
+fv_status fv_model_set_outputs(fv_model *model, int outputs)
+{
+    char safe[FVI_SAFE_TEXT];
+    if (!model) return fvi_fail(FV_E_ARG, "fv_model_set_outputs: model is NULL");
+    FVI_TRY(build_open(model));
+    if (outputs < 1) return fvi_fail(FV_E_ARG, "%d outputs, expected 1 or more", outputs);
+    if (model->n_nodes == 0) return fvi_fail(FV_E_STATE, "the model has no layers");
+    int id = model->output >= 0 ? model->output : model->n_nodes - 1;
+    /* What follows the layer that counts: a shape or an activation, one input each. */
+    while (model->node[id].n_inputs == 1 && !build_has_outputs(&model->node[id])) {
+        id = model->node[id].input[0];
+    }
+    fvi_node *node = &model->node[id];
+    if (strcmp(node->op->name, "Dense") == 0)
+        ((fv_dense_config *)node->config)->units = outputs;
+    else if (build_has_outputs(node))
+        ((fv_conv2d_config *)node->config)->filters = outputs;
+    else
+        return fvi_fail(FV_E_UNSUPPORTED,
+                        "the outputs come from layer \"%s\" (%s), expected Dense or Conv2D",
+                        fvi_safe(safe, node->name), node->op->name);
+    return FV_OK;
+}
+
 /* ---- Building ---- */
 
 /* Every layer must lead to the output, and exactly one of them be an InputLayer. */

@@ -252,3 +252,17 @@ void fv_model_scaling(const fv_model *model, float *scale, float *offset)
     if (scale) *scale = model ? model->scale : 1.0f / 255.0f;
     if (offset) *offset = model ? model->offset : 0.0f;
 }
+
+fv_status fv_model_set_resize(fv_model *model, fv_resize resize)
+{
+    if (!model || !fv_resize_name(resize))
+        return fvi_fail(FV_E_ARG, "fv_model_set_resize: %s",
+                        model ? "no such way to resize" : "model is NULL");
+    model->resize = resize;
+    return FV_OK;
+}
+
+fv_resize fv_model_resize(const fv_model *model)
+{
+    return model ? model->resize : FV_RESIZE_STRETCH;
+}

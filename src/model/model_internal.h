@@ -28,6 +28,7 @@ struct fv_model {
     char **class_name;
     int n_classes;
     float scale, offset;
+    fv_resize resize;
     /* Since build: */
     bool is_built;
     int max_batch;

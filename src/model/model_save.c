@@ -108,7 +108,8 @@ static fv_status save_fill_metadata(fvi_value *metadata, const fv_model *model)
     FVI_TRY(fvi_model_to_graph(model, &graph));
     FVI_TRY(save_set_json(metadata, "fovea.model", graph));
     FVI_TRY(save_set_json(metadata, "fovea.classes", save_classes(model)));
-    return save_set_json(metadata, "fovea.scaling", save_scaling(model));
+    FVI_TRY(save_set_json(metadata, "fovea.scaling", save_scaling(model)));
+    return save_set_json(metadata, "fovea.resize", fvi_value_string(fv_resize_name(model->resize)));
 }
 
 static fv_status save_write(const char *path, const fvi_safetensors_entry *entry, int n,
@@ -219,6 +220,21 @@ static fv_status save_read_scaling(fv_model *model, const fvi_safetensors *file)
     return status == FV_OK ? fv_model_set_scaling(model, number[0], number[1]) : status;
 }
 
+/* Files of before there was a choice have none: stretch. */
+static fv_status save_read_resize(fv_model *model, const fvi_safetensors *file)
+{
+    fvi_value *name;
+    char safe[FVI_SAFE_TEXT];
+    FVI_TRY(save_get_json(file, "fovea.resize", &name));
+    if (!name) return FV_OK;
+    fv_status status = FV_OK;
+    if (name->kind != FVI_VALUE_STRING || !fv_resize_find(name->string, &model->resize, NULL))
+        status = fvi_fail(FV_E_FORMAT, "fovea.resize: \"%s\", expected stretch, pad or crop",
+                          name->kind == FVI_VALUE_STRING ? fvi_safe(safe, name->string) : "?");
+    fvi_value_free(name);
+    return status;
+}
+
 /* The file's tensors by name. */
 typedef struct save_row {
     const fvi_safetensors_entry *entry;
@@ -321,6 +337,7 @@ static fv_status save_read(fv_model **out, const fvi_safetensors *file,
     if (status == FV_OK) status = save_read_weights(model, file);
     if (status == FV_OK) status = save_read_classes(model, file);
     if (status == FV_OK) status = save_read_scaling(model, file);
+    if (status == FV_OK) status = save_read_resize(model, file);
     if (status == FV_OK) {
         *out = model;
     } else {

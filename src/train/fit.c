@@ -238,6 +238,7 @@ static fv_status fit_prepare(fit_state *f)
     f->targets = t;
     FVI_TRY(fvi_train_loader(&f->loader, f->model, f->train, &loader));
     FVI_TRY(fvi_optimizer_new(&f->optimizer, &f->config.optimizer, f->model->trainable_floats));
+    if (fv_dataset_path(f->train, 0)) f->model->resize = fv_dataset_resize(f->train);
     if (f->model->n_classes == 0)
         FVI_TRY(fv_model_set_classes(f->model, (const char *const *)f->train->class_name,
                                      f->train->classes));
