@@ -279,6 +279,32 @@ FV_API fv_status fv_picture_write_png(const fv_picture *picture, const char *pat
 FV_API fv_status fv_picture_load(fv_picture *out, const char *path, int height, int width,
                                  int channels, fv_resize resize);
 
+/**
+ * How pictures are changed while training, each differently in each epoch: Keras's random layers.
+ * All zero changes nothing. What is asked for happens in this order; flips, turns, zooms and shifts
+ * are one step of bilinear sampling, outside of the picture it is reflected (fill_mode "reflect").
+ */
+typedef struct fv_augment_config {
+    bool flip_horizontal, flip_vertical; /* each for half of the pictures */
+    float rotation;                      /* a turn by up to this share of a full one, either way */
+    float zoom; /* 1 - zoom to 1 + zoom of each side is seen; at most 0.9 */
+    float translation_height, translation_width; /* up to this share of the side, either way */
+    int pad; /* so many black pixels on each side, then a crop to the size it had; at most 4096 */
+    float contrast;   /* differences from each channel's mean by 1 - contrast to 1 + contrast */
+    float brightness; /* plus up to this share of the range, either way: 255, or 1 for floats */
+    float erasing;    /* the share of pictures with a rectangle painted in the mean colour
+                         (Zhong et al., Random Erasing Data Augmentation, 2020) */
+} fv_augment_config;
+
+/**
+ * Read a list such as "flip,rotation=0.05,zoom=0.1,translation=0.1,contrast=0.2,pad=4". The words
+ * are flip (flip=horizontal, flip=vertical, flip=both), translation (of both sides) and the fields'
+ * names; "none" alone changes nothing.
+ * Errors: ARG a word that is none (says which is near), twice, without a value or out of range;
+ *         then *config is all zero.
+ */
+FV_API fv_status fv_augment_parse(fv_augment_config *config, const char *text);
+
 #ifdef __cplusplus
 }
 #endif

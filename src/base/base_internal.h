@@ -219,6 +219,7 @@ typedef enum fvi_purpose {
     FVI_RNG_DROPOUT = 3, /* stream: step and node */
     FVI_RNG_MADE = 4,    /* stream: the picture's number */
     FVI_RNG_SPLIT = 5,
+    FVI_RNG_AUGMENT = 6, /* stream: the epoch */
     FVI_RNG_TEST = 99
 } fvi_purpose;
 

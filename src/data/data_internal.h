@@ -204,6 +204,17 @@ fv_status fvi_picture_decode(uint8_t *pixels, const unsigned char *bytes, size_t
 fv_status fvi_picture_fit(uint8_t *out, const fv_picture *in, const fvi_image_scale *scale,
                           int height, int width, fv_resize resize);
 
+/* augment.c: picture `index` [H,W,C] as an epoch shows it; out and in do not overlap. A pure function
+   of its arguments: + - * / and sqrt only, whose results IEEE 754 fixes. config is in range. */
+void fvi_augment(uint8_t *out, const uint8_t *in, int height, int width, int channels,
+                 const fv_augment_config *config, uint64_t seed, uint32_t epoch, int index);
+/* The same of floats; brightness counts in units of 1, and nothing is clipped. */
+void fvi_augment_float(float *out, const float *in, int height, int width, int channels,
+                       const fv_augment_config *config, uint64_t seed, uint32_t epoch, int index);
+bool fvi_augment_is_none(const fv_augment_config *config); /* changes nothing; NULL does not */
+/* FV_E_ARG, naming the field, when one is out of range. */
+fv_status fvi_augment_check(const fv_augment_config *config);
+
 /* made.c: one line for each built-in set */
 typedef struct fvi_made {
     const char *name;
