@@ -73,6 +73,10 @@ FV_API fv_status fv_dataset_open(fv_dataset **dataset, const char *path, fv_spli
  */
 FV_API bool fv_dataset_has(const char *path, fv_split split);
 
+/** What a path is: "made", "folder" (of pictures), "csv", "hdf5", "npz", "npy", "idx" or "cifar";
+    NULL when there is nothing, or no data set. Told by names and first bytes. Static text. */
+FV_API const char *fv_dataset_kind(const char *path);
+
 /**
  * A data set of arrays in memory, which are copied.
  *

@@ -23,8 +23,8 @@ enum {
 /* Every option of every command has its place here; a command lists those it takes. */
 typedef struct cli_settings {
     const char *data, *val, *optimizer, *out, *history, *isa;
-    const char *x, *y, *resize, *augment, *from;
-    long epochs, batch, seed, threads, top, memory, count;
+    const char *x, *y, *resize, *augment, *from, *size;
+    long epochs, batch, seed, threads, top, memory, count, channels;
     double lr, min_accuracy, val_split, test_split;
     bool json, quiet, force, strict;
     bool has_min_accuracy, has_val_split, has_test_split;
@@ -87,6 +87,22 @@ int cli_data_open_parts(fv_dataset **train, fv_dataset **valid, const cli_settin
 /* Pictures that could not be read, the first few by name, to stderr. */
 void cli_data_report(const fv_dataset *dataset);
 
+/* cmd_data.c: shared by the commands of `fovea data` */
+
+#define CLI_PARTS 3
+/* "train", "val", "test" and their splits, in that order. */
+extern const char *const cli_part_name[CLI_PARTS];
+extern const fv_split cli_part_split[CLI_PARTS];
+/* Which parts a path has; with --x, or when there is none, the first. */
+void cli_data_parts(bool has[CLI_PARTS], const cli_settings *s, const char *path);
+/* cli_data_config, and --size and --channels. */
+int cli_data_config_sized(fv_dataset_config *config, const cli_settings *s);
+/* cli_data_open; CLI_USAGE when --size or --channels ask for what its pictures cannot become. */
+int cli_data_open_sized(fv_dataset **dataset, const char *path, fv_split split,
+                        const fv_dataset_config *config);
+/* A name out of a file, to stdout, at least width columns (below 0: put to the right). */
+void cli_print_name(const char *name, int width);
+
 /* cli_guard.c */
 
 /* fv_dataset_open, but .h5 files are read by a child process with limits, so that no file can bring
@@ -117,6 +133,7 @@ int cmd_predict(const cli_settings *s);
 int cmd_summary(const cli_settings *s);
 int cmd_recipes(const cli_settings *s);
 int cmd_demo(const cli_settings *s);
+int cmd_data_info(const cli_settings *s);
 int cmd_version(const cli_settings *s);
 
 #endif

@@ -59,7 +59,10 @@ static rlim_t guard_bytes(const char *path)
     struct stat st;
     rlim_t bytes = 0;
     if (!strncmp(path, "made:", 5) || stat(path, &st) != 0) return 0;
-    if (!S_ISDIR(st.st_mode)) return S_ISREG(st.st_mode) ? (rlim_t)st.st_size + 1 : 0;
+    if (!S_ISDIR(st.st_mode)) {
+        const char *kind = fv_dataset_kind(path);
+        return kind && !strcmp(kind, "hdf5") ? (rlim_t)st.st_size + 1 : 0;
+    }
     DIR *folder = opendir(path);
     if (!folder) return 0;
     for (const struct dirent *entry; (entry = readdir(folder)) != NULL;)

@@ -29,8 +29,14 @@ static const cli_command main_commands[] = {
     {"demo", "[--out FOLDER]", "Watch LeNet-5 learn drawn digits, then see what it learnt",
      "Writes the model and the history into FOLDER (fovea-demo).\n", " out seed threads quiet isa ",
      0, 0, cmd_demo},
+    {"data", "VERB ...", "Look at data sets, convert and split them", NULL, " ", 0, 0, NULL},
+    {"data info", "PATH [options]", "Say what a data set holds",
+     "Counts of each class and part, shape and type of the pictures, their values by channel (of "
+     "a\n"
+     "large set, of a sample), where it would lie, and what could not be read.\n",
+     " size channels resize x y count memory strict seed threads json ", 1, 1, cmd_data_info},
     {"version", "", "Print the version", NULL, " json ", 0, 0, cmd_version},
-    {"help", "[COMMAND]", "Explain a command", NULL, " ", 0, 1, cmd_help},
+    {"help", "[COMMAND]", "Explain a command", NULL, " ", 0, 2, cmd_help},
 };
 
 const cli_command *cli_command_at(int i)
@@ -39,45 +45,92 @@ const cli_command *cli_command_at(int i)
                                                                                 : NULL;
 }
 
-static const cli_command *main_find(const char *name)
+/* The command that the first two words or the first one name; *words: how many they were. */
+static const cli_command *main_find(int *words, char *const *word, int n)
 {
-    for (int i = 0; cli_command_at(i); i++)
-        if (!strcmp(cli_command_at(i)->name, name)) return cli_command_at(i);
+    char two[64];
+    snprintf(two, sizeof two, "%s %s", word[0], n > 1 ? word[1] : "");
+    for (*words = 2; *words > 0; (*words)--)
+        for (int i = 0; cli_command_at(i); i++)
+            if (!strcmp(cli_command_at(i)->name, *words == 2 ? two : word[0]))
+                return cli_command_at(i);
     return NULL;
 }
 
-static void main_list(FILE *to)
+/* What follows the group in the name of a command: "info" of "data info". NULL: it is no part of
+   it. Without a group the whole name, of commands of one word. */
+static const char *main_verb(const cli_command *command, const cli_command *group)
 {
-    fprintf(
-        to,
-        "Fovea %s: convolutional networks from the command line\n\nusage: fovea COMMAND ...\n\n",
-        fv_version());
-    for (int i = 0; cli_command_at(i); i++)
-        fprintf(to, "  %-9s %s\n", cli_command_at(i)->name, cli_command_at(i)->summary);
-    fprintf(to, "\nfovea help COMMAND explains one. A first try: fovea demo\n");
+    const char *space = strchr(command->name, ' ');
+    if (!group) return space ? NULL : command->name;
+    size_t length = strlen(group->name);
+    bool is_inside =
+        space == command->name + length && !strncmp(command->name, group->name, length);
+    return is_inside ? space + 1 : NULL;
 }
 
-static int main_unknown(const char *name)
+static void main_list(FILE *to, const cli_command *group)
+{
+    if (group)
+        fprintf(to, "%s.\n\nusage: fovea %s %s\n\n", group->summary, group->name, group->usage);
+    else
+        fprintf(to,
+                "Fovea %s: convolutional networks from the command line\n\nusage: fovea COMMAND "
+                "...\n\n",
+                fv_version());
+    for (int i = 0; cli_command_at(i); i++) {
+        const char *verb = main_verb(cli_command_at(i), group);
+        if (verb) fprintf(to, "  %-9s %s\n", verb, cli_command_at(i)->summary);
+    }
+    if (group)
+        fprintf(to, "\nfovea help %s VERB explains one.\n", group->name);
+    else
+        fprintf(to, "\nfovea help COMMAND explains one. A first try: fovea demo\n");
+}
+
+/* group: that name should be a verb of it; NULL: a command. */
+static int main_unknown(const char *name, const cli_command *group)
 {
     const char *list[sizeof main_commands / sizeof main_commands[0]];
-    int n = 0;
-    for (; cli_command_at(n); n++)
-        list[n] = cli_command_at(n)->name;
-    const char *nearest = fv_nearest(name, list, (size_t)n);
+    size_t n = 0;
+    for (int i = 0; cli_command_at(i); i++) {
+        const char *verb = main_verb(cli_command_at(i), group);
+        if (verb) list[n++] = verb;
+    }
+    const char *nearest = fv_nearest(name, list, n), *before = group ? group->name : "";
+    const char *space = group ? " " : "";
     if (nearest)
-        return cli_fail(CLI_USAGE, "unknown command \"%s\"; did you mean %s?", name, nearest);
-    return cli_fail(CLI_USAGE, "unknown command \"%s\"; see fovea help", name);
+        return cli_fail(CLI_USAGE, "unknown command \"%s%s%s\"; did you mean %s%s%s?", before,
+                        space, name, before, space, nearest);
+    return cli_fail(CLI_USAGE, "unknown command \"%s%s%s\"; see fovea help%s%s", before, space,
+                    name, space, before);
+}
+
+/* word begins after the name of the group: its list, or what is wrong. */
+static int main_group(const cli_command *group, char *const *word, int n)
+{
+    bool is_help = n > 0 && (!strcmp(word[0], "--help") || !strcmp(word[0], "-h"));
+    if (n > 0 && !is_help) return main_unknown(word[0], group);
+    main_list(is_help ? stdout : stderr, group);
+    return is_help ? cli_finish(CLI_DONE) : CLI_USAGE;
 }
 
 static int cmd_help(const cli_settings *s)
 {
+    int words;
     if (s->n_args == 0) {
-        main_list(stdout);
+        main_list(stdout, NULL);
         return cli_finish(CLI_DONE);
     }
-    const cli_command *command = main_find(s->args[0]);
-    if (!command) return main_unknown(s->args[0]);
-    cli_options_help(command);
+    const cli_command *command = main_find(&words, s->args, s->n_args);
+    if (!command) return main_unknown(s->args[0], NULL);
+    if (s->n_args > words && !command->run) return main_unknown(s->args[words], command);
+    if (s->n_args > words)
+        return cli_fail(CLI_USAGE, "help: \"%s\" is one argument too many", s->args[words]);
+    if (command->run)
+        cli_options_help(command);
+    else
+        main_list(stdout, command);
     return cli_finish(CLI_DONE);
 }
 
@@ -88,16 +141,18 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     if (argc < 2) {
-        main_list(stderr);
+        main_list(stderr, NULL);
         return CLI_USAGE;
     }
-    const char *name = argv[1];
-    if (!strcmp(name, "--help") || !strcmp(name, "-h")) name = "help";
-    if (!strcmp(name, "--version") || !strcmp(name, "-V")) name = "version";
-    const cli_command *command = main_find(name);
-    if (!command) return main_unknown(name);
+    static char help[] = "help", version[] = "version";
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) argv[1] = help;
+    if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) argv[1] = version;
+    int words;
+    const cli_command *command = main_find(&words, argv + 1, argc - 1);
+    if (!command) return main_unknown(argv[1], NULL);
+    if (!command->run) return main_group(command, argv + 2, argc - 2);
     cli_settings s = {0};
-    int code = cli_options_read(&s, command, argc - 1, argv + 1);
+    int code = cli_options_read(&s, command, argc - words, argv + words);
     if (code < 0) return cli_finish(CLI_DONE);
     return code == CLI_DONE ? command->run(&s) : code;
 }

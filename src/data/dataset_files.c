@@ -328,6 +328,34 @@ static fv_status files_missing(const char *path)
     return fvi_fail(FV_E_IO, "no file or folder \"%s\"", fvi_path_text(safe, path));
 }
 
+/* Of a folder. */
+static const char *files_folder_kind(const char *path)
+{
+    static const char *const name[FILES_KINDS] = {"hdf5", "npy", "idx", "cifar"};
+    files_found found;
+    int second, kind = -1;
+    size_t folders = 0;
+    if (files_scan(&found, path) == FV_OK) kind = files_kind(&found, &second);
+    for (size_t i = 0; i < found.folder.count; i++) {
+        folders += found.folder.entry[i].kind == FVI_ENTRY_FOLDER;
+    }
+    files_found_free(&found);
+    if (kind == FILES_KINDS) return folders > 0 ? "folder" : NULL;
+    return kind >= 0 ? name[kind] : NULL;
+}
+
+const char *fv_dataset_kind(const char *path)
+{
+    unsigned char head[FILES_PEEK];
+    if (!path) return NULL;
+    if (strncmp(path, FVI_MADE_PREFIX, strlen(FVI_MADE_PREFIX)) == 0) return "made";
+    if (!fvi_file_exists(path)) return NULL;
+    if (fvi_file_is_folder(path)) return files_folder_kind(path);
+    size_t size = fvi_file_peek(head, sizeof head, path);
+    if (fvi_hdf5_is(head, size)) return "hdf5";
+    return fvi_csv_is(path) ? "csv" : NULL;
+}
+
 fv_status fvi_files_open(fv_dataset **dataset, const char *path, fv_split split,
                          const fv_dataset_config *config)
 {
