@@ -309,6 +309,29 @@ typedef struct fv_augment_config {
  */
 FV_API fv_status fv_augment_parse(fv_augment_config *config, const char *text);
 
+/** How a contact sheet looks. All zero is the default; each of the arrays has one for each picture,
+    or is NULL. */
+typedef struct fv_sheet_config {
+    const char *const *captions; /* below the pictures; UTF-8, of which what is not ASCII becomes a
+                                    box. Too long for a line: goes on in the next; \n begins one */
+    const bool *marked;          /* true: a red frame (a mistake); false: a green one */
+    int columns;                 /* 0: as many as make it about four by three */
+    int scale; /* whole pixels for one; 0: as many as make a tile of at least 96 pixels */
+} fv_sheet_config;
+
+/**
+ * Draw pictures side by side on a light ground, with frames and captions.
+ *
+ *   sheet    out, [H,W,3]
+ *   pixels   n pictures [height,width,channels]; channels 1 or 3
+ *   config   NULL: every default
+ *
+ * Owner:  *sheet is freed with fv_picture_free. Errors: ARG, also n below 1; MEMORY, also a sheet of
+ *         more than 2^28 pixels or 65,535 on a side.
+ */
+FV_API fv_status fv_sheet_draw(fv_picture *sheet, const uint8_t *const *pixels, int n, int height,
+                               int width, int channels, const fv_sheet_config *config);
+
 #ifdef __cplusplus
 }
 #endif
