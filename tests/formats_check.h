@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -69,6 +70,38 @@ static inline unsigned char *check_exact(const void *bytes, size_t size)
     assert_non_null(copy);
     if (size > 0) memcpy(copy, bytes, size);
     return copy;
+}
+
+/* The sum that read_arrays.py prints. */
+static inline unsigned check_sum(const void *data, size_t size)
+{
+    const unsigned char *bytes = data;
+    uint64_t sum = 0;
+    for (size_t i = 0; i < size; i++)
+        sum += bytes[i] * (uint64_t)(i % 65521 + 1);
+    return (unsigned)(sum & 0xFFFFFFFF);
+}
+
+/* What a script of this folder prints, given a path. Skips the test where Python or a module of its
+   is not there (exit 77). */
+static inline void check_python(char *out, size_t room, const char *script, const char *path)
+{
+    static const char *const python[] = {"python3", "/usr/bin/python3"};
+    int ended = -1;
+    for (size_t i = 0; i < 2 && ended != 0; i++) {
+        char command[1024];
+        snprintf(command, sizeof command, "%s '%s/tests/%s' '%s' 2>&1", python[i], TEST_SOURCE_DIR,
+                 script, path);
+        FILE *pipe = popen(command, "r");
+        assert_non_null(pipe);
+        out[fread(out, 1, room - 1, pipe)] = '\0';
+        ended = pclose(pipe);
+    }
+    if (ended == 0) return;
+    if (!WIFEXITED(ended) || (WEXITSTATUS(ended) != 77 && WEXITSTATUS(ended) != 127))
+        fail_msg("%s: %s", script, out);
+    print_message("skipped: %s", out);
+    skip();
 }
 
 #endif

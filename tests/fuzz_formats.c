@@ -6,8 +6,10 @@
 #include "formats/image_raw.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FUZZ_LIMIT ((size_t)1 << 22)
 
@@ -103,6 +105,58 @@ static bool fuzz_cifar(const uint8_t *data, size_t size)
     return true;
 }
 
+static char fuzz_path[32];
+
+static void fuzz_unlink(void)
+{
+    unlink(fuzz_path);
+}
+
+/* The bytes as a file, for readers that want one. */
+static void fuzz_file(const uint8_t *data, size_t size)
+{
+    static int file = -1;
+    if (file < 0) { /* in memory if that is to be had */
+        file = mkstemp(strcpy(fuzz_path, "/dev/shm/fovea-XXXXXX"));
+        if (file < 0) file = mkstemp(strcpy(fuzz_path, "/tmp/fovea-XXXXXX"));
+        atexit(fuzz_unlink);
+    }
+    if (ftruncate(file, 0) != 0 || pwrite(file, data, size, 0) != (ssize_t)size) abort();
+}
+
+static bool fuzz_zip(const uint8_t *data, size_t size)
+{
+    bool may_be = false;
+    for (size_t i = 0; !may_be && i + 22 <= size; i++)
+        may_be = memcmp(data + i, "PK\5\6", 4) == 0;
+    if (!may_be) return false;
+    fuzz_file(data, size);
+    fvi_zip *zip;
+    fvi_value *names;
+    if (fvi_zip_open(&zip, fuzz_path) != FV_OK) return false;
+    for (int i = 0; i < fvi_zip_count(zip); i++) {
+        const fvi_zip_member *member = fvi_zip_at(zip, i);
+        unsigned char *bytes, peeked[8];
+        size_t length, some;
+        if (fvi_zip_find(zip, member->name) != member) abort();
+        if (fvi_zip_read(zip, member->name, FUZZ_LIMIT, &bytes, &length) != FV_OK) continue;
+        if (length != member->size || length / 1032 > size) abort();
+        if (fvi_zip_peek(zip, member->name, peeked, 8, &some) != FV_OK) abort();
+        if (memcmp(peeked, bytes, some) != 0) abort();
+        fvi_free(bytes);
+    }
+    if (fvi_npz_names(zip, &names) == FV_OK) {
+        for (size_t i = 0; i < names->count; i++) {
+            fvi_array array;
+            if (fvi_npz_read(zip, names->item[i]->string, FUZZ_LIMIT, &array) == FV_OK)
+                fuzz_array(&array);
+        }
+        fvi_value_free(names);
+    }
+    fvi_zip_close(zip);
+    return true;
+}
+
 static bool fuzz_gzip(const uint8_t *data, size_t size)
 {
     unsigned char *out;
@@ -141,7 +195,7 @@ int fuzz_formats_accepted(const uint8_t *data, size_t size)
 {
     return fuzz_json(data, size) + fuzz_safetensors(data, size) + fuzz_idx(data, size) +
            fuzz_gzip(data, size) + fuzz_npy(data, size) + fuzz_cifar(data, size) +
-           fuzz_image(data, size) + fvi_hdf5_is(data, size);
+           fuzz_zip(data, size) + fuzz_image(data, size) + fvi_hdf5_is(data, size);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -57,6 +57,24 @@ ssize_t write(int file, const void *bytes, size_t size)
     return (ssize_t)syscall(SYS_write, file, bytes, size);
 }
 
+ssize_t pread(int file, void *bytes, size_t size, off_t offset)
+{
+    if (size > 0 && fault_now()) {
+        if (fault_error != FAULT_SHORT) return -1;
+        size = 1;
+    }
+    return (ssize_t)syscall(SYS_pread64, file, bytes, size, offset);
+}
+
+ssize_t pwrite(int file, const void *bytes, size_t size, off_t offset)
+{
+    if (size > 0 && fault_now()) {
+        if (fault_error != FAULT_SHORT) return -1;
+        size = 1;
+    }
+    return (ssize_t)syscall(SYS_pwrite64, file, bytes, size, offset);
+}
+
 int fsync(int file)
 {
     if (fault_now() && fault_error != FAULT_SHORT) return -1;
@@ -121,11 +139,22 @@ static int test_lowest_free(void)
     return file;
 }
 
-static fv_status test_save(void)
+/* In a row, or its head at last, and looked at again. */
+static fv_status test_save(bool in_row)
 {
     fvi_save *save;
+    char head[4];
     FVI_TRY(fvi_save_begin(&save, "x"));
-    fv_status first = fvi_save_write(save, "new ", 4), second = fvi_save_write(save, "text", 4);
+    fv_status first = FV_OK, second = FV_OK;
+    if (in_row) {
+        first = fvi_save_write(save, "new ", 4);
+        second = fvi_save_write(save, "text", 4);
+    } else {
+        first = fvi_save_write_at(save, "text", 4, 4);
+        second = fvi_save_write_at(save, "new ", 4, 0);
+        if (second == FV_OK && fvi_save_read_at(save, head, 4, 0) == FV_OK)
+            assert_memory_equal(head, "new ", 4);
+    }
     assert_true(first == FV_OK || second == FV_E_IO);
     fv_status status = fvi_save_commit(save);
     if (second != FV_OK) assert_int_equal(status, FV_E_IO);
@@ -136,9 +165,8 @@ static const int test_errors[] = {EIO, ENOSPC, EINTR, EINVAL, EACCES, FAULT_SHOR
 
 /* Whichever call fails: the old file whole or the new file whole, a status that fits, and nothing
    left behind: no temporary, no memory, no open file. */
-static void test_save_faults(void **state)
+static void test_save_faults_of(bool in_row)
 {
-    (void)state;
     char folder[] = "/tmp/fovea-test-XXXXXX";
     assert_non_null(mkdtemp(folder));
     assert_int_equal(chdir(folder), 0);
@@ -149,7 +177,7 @@ static void test_save_faults(void **state)
             assert_int_equal(fvi_file_write("x", "old", 3), FV_OK);
             long live = fvi_alloc_live();
             fault_at(++k, test_errors[e]);
-            fv_status status = test_save();
+            fv_status status = test_save(in_row);
             fault_left = 0;
             assert_true(status == FV_OK || status == FV_E_IO);
             if (status == FV_OK) assert_true(test_holds("x", "new text"));
@@ -171,6 +199,45 @@ static void test_save_faults(void **state)
     assert_int_equal(unlink("x"), 0);
     assert_int_equal(chdir("/"), 0);
     assert_int_equal(rmdir(folder), 0);
+}
+
+static void test_save_faults(void **state)
+{
+    (void)state;
+    test_save_faults_of(true);
+    test_save_faults_of(false);
+}
+
+/* Heads filled in at last, holes, both ways of writing in one file. */
+static void test_save_places(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/fovea-test-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(chdir(folder), 0);
+    fvi_save *save;
+    unsigned char *bytes;
+    char part[3];
+    size_t size;
+    assert_int_equal(fvi_save_begin(&save, "x"), FV_OK);
+    assert_int_equal(fvi_save_write(save, "abc", 3), FV_OK);
+    assert_int_equal(fvi_save_write_at(save, "yz", 2, 6), FV_OK);
+    assert_int_equal(fvi_save_write(save, "d", 1), FV_OK);
+    assert_int_equal(fvi_save_write_at(save, "A", 1, 0), FV_OK);
+    assert_int_equal(fvi_save_write_at(save, NULL, 0, 100), FV_OK);
+    assert_int_equal(fvi_save_read_at(save, part, 3, 2), FV_OK);
+    assert_memory_equal(part, "cd\0", 3);
+    assert_int_equal(fvi_save_read_at(save, part, 3, 6), FV_E_IO);
+    assert_int_equal(fvi_save_commit(save), FV_OK);
+    assert_int_equal(fvi_file_read(&bytes, &size, "x", 100), FV_OK);
+    assert_int_equal(size, 8);
+    assert_memory_equal(bytes, "Abcd\0\0yz", 8);
+    fvi_free(bytes);
+    assert_int_equal(unlink("x"), 0);
+    assert_int_equal(chdir("/"), 0);
+    assert_int_equal(rmdir(folder), 0);
+    assert_int_equal(fvi_save_write_at(NULL, "x", 1, 0), FV_E_STATE);
+    assert_int_equal(fvi_save_read_at(NULL, part, 1, 0), FV_E_STATE);
 }
 
 static void test_read_faults(void **state)
@@ -267,6 +334,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #if defined(__linux__)
         cmocka_unit_test(test_save_faults),
+        cmocka_unit_test(test_save_places),
         cmocka_unit_test(test_read_faults),
 #endif
         cmocka_unit_test(test_threads_refused),

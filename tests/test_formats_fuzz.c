@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A small good file of each format: no part of it is taken for the whole, and no damage does
    harm. */
-#include "formats_check.h"
+#include "zip_made.h"
 
 #include "fuzz_formats.c"
 
@@ -65,6 +65,30 @@ static void seed_add_npy(void)
     fvi_text_free(&text);
 }
 
+static void seed_add_zip(void)
+{
+#ifdef FVI_WITH_ZIP
+    char path[128];
+    static const uint8_t numbers[6] = {1, 2, 3, 4, 5, 6};
+    unsigned char *bytes;
+    size_t size;
+    fvi_zip_save *save;
+    made_zip made = made_two();
+    made.member[1].flags = 8;
+    made_write(&made, check_path(path, "seed.zip"));
+    CHECK_OK(fvi_file_read(&bytes, &size, path, 65536));
+    seed_add("zip", bytes, size);
+    fvi_free(bytes);
+    CHECK_OK(fvi_zip_save_begin(&save, path));
+    CHECK_OK(fvi_npz_save_add(save, "x", &(fv_shape){2, {2, 3}}, FV_UINT8, NULL, (void *)numbers));
+    CHECK_OK(fvi_npz_save_add(save, "y", &(fv_shape){1, {1}}, FV_INT16, NULL, (void *)numbers));
+    CHECK_OK(fvi_zip_save_commit(save));
+    CHECK_OK(fvi_file_read(&bytes, &size, path, 65536));
+    seed_add("NPZ", bytes, size);
+    fvi_free(bytes);
+#endif
+}
+
 static void seed_add_images(void)
 {
 #ifdef FVI_WITH_IMAGE
@@ -120,6 +144,7 @@ static int seeds_make(void **state)
     seed_add("IDX", seed_idx, sizeof seed_idx);
     seed_add_gzip();
     seed_add_npy();
+    seed_add_zip();
     seed_add_images();
     return 0;
 }
@@ -127,7 +152,7 @@ static int seeds_make(void **state)
 static int seeds_free(void **state)
 {
     (void)state;
-    static const char *const made[] = {"seed.png"};
+    static const char *const made[] = {"seed.png", "seed.zip"};
     check_cleanup(made, FVI_COUNT(made));
     for (size_t i = 0; i < seed_count; i++)
         free(seeds[i].bytes);

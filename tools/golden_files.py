@@ -1,4 +1,5 @@
-"""Writes the binary golden files of tests/test_formats*.c: HDF5 (by h5py), PNG (by hand), safetensors (by hand).
+"""Writes the binary golden files of tests/test_formats*.c: HDF5 (by h5py), NPZ (by numpy), PNG (by hand),
+safetensors (by hand).
 
     python3 tools/golden_files.py       needs python3-h5py and python3-numpy; the tests need neither
 
@@ -375,7 +376,24 @@ def safetensors():
         file.write(struct.pack("<Q", len(head)) + head + data)
 
 
+# ---- NPZ ----
+
+def npz():
+    """Each type in both orders of bytes and of axes; test_formats_archive.c knows what is in them."""
+    ramp = np.arange(24).reshape(2, 3, 4) - 5
+    arrays = {"labels": np.array([3, 1, 2], "u1"), "scalar": np.array(2.5), "empty": np.zeros((0, 28), "<f4"),
+              "flags": np.array([[True, False], [False, True]]), "zeros": np.zeros((50, 40), "<f4")}
+    for code in ("i1", "i2", "i4", "i8", "f2", "f4", "f8"):
+        for order in "<>":
+            arrays[{"<": "little_", ">": "big_"}[order] + code] = ramp.astype(order + code)
+    arrays["columns_i2"] = np.asfortranarray(ramp.astype("<i2"))
+    arrays["columns_big_f8"] = np.asfortranarray(ramp.astype(">f8"))
+    np.savez(os.path.join(OUT, "formats_numpy.npz"), **arrays)
+    np.savez_compressed(os.path.join(OUT, "formats_deflated.npz"), **arrays)
+
+
 if __name__ == "__main__":
     hdf5()
+    npz()
     images()
     safetensors()

@@ -184,6 +184,10 @@ bool fvi_file_is_folder(const char *path);
 typedef struct fvi_save fvi_save;
 fv_status fvi_save_begin(fvi_save **save, const char *path);
 fv_status fvi_save_write(fvi_save *save, const void *bytes, size_t size);
+/* For formats that fill in a head when they know the rest: at any place; what was left out between
+   is zeros. fvi_save_write goes on where it was. Reading: bytes that were written before. */
+fv_status fvi_save_write_at(fvi_save *save, const void *bytes, size_t size, uint64_t offset);
+fv_status fvi_save_read_at(fvi_save *save, void *bytes, size_t size, uint64_t offset);
 fv_status fvi_save_commit(
     fvi_save
         *save); /* flush, fsync, close, rename, fsync the folder; frees save whatever happens */

@@ -66,6 +66,23 @@ static ssize_t file_read_some(int file, unsigned char *bytes, size_t size)
     return (ssize_t)done;
 }
 
+/* Exactly size bytes from a place. */
+static fv_status file_read_at(int file, const char *path, void *bytes, size_t size, uint64_t offset)
+{
+    unsigned char *to = bytes;
+    while (size > 0) {
+        size_t step = size < FILE_CHUNK ? size : FILE_CHUNK;
+        ssize_t got = pread(file, to, step, (off_t)offset);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return file_fail("read", path, errno);
+        if (got == 0) return file_fail_why("read", path, "it became shorter");
+        to += got;
+        size -= (size_t)got;
+        offset += (uint64_t)got;
+    }
+    return FV_OK;
+}
+
 static fv_status file_too_long(const char *path, size_t limit)
 {
     fvi_fail(FV_E_MEMORY, "longer than the limit of %zu bytes", limit);
@@ -146,7 +163,7 @@ struct fvi_reader {
 
 fv_status fvi_reader_open(fvi_reader **reader, const char *path)
 {
-    struct stat about;
+    struct stat about = {0};
     *reader = NULL;
     fvi_reader *r = fvi_alloc(1, sizeof *r, "an open file");
     if (!r) return FV_E_MEMORY;
@@ -173,18 +190,7 @@ uint64_t fvi_reader_size(const fvi_reader *reader)
 
 fv_status fvi_reader_at(const fvi_reader *reader, void *bytes, size_t size, uint64_t offset)
 {
-    unsigned char *to = bytes;
-    while (size > 0) {
-        size_t step = size < FILE_CHUNK ? size : FILE_CHUNK;
-        ssize_t got = pread(reader->file, to, step, (off_t)offset);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return file_fail("read", reader->path, errno);
-        if (got == 0) return file_fail_why("read", reader->path, "it became shorter");
-        to += got;
-        size -= (size_t)got;
-        offset += (uint64_t)got;
-    }
-    return FV_OK;
+    return file_read_at(reader->file, reader->path, bytes, size, offset);
 }
 
 void fvi_reader_close(fvi_reader *reader)
@@ -302,7 +308,7 @@ static fv_status file_open_aside(fvi_save *save, int mode)
         save->temporary = file_beside(save->target, name);
         if (!save->temporary) return FV_E_MEMORY;
         save->file =
-            file_open(save->temporary, O_WRONLY | O_CREAT | O_EXCL, mode < 0 ? 0666 : (mode_t)mode);
+            file_open(save->temporary, O_RDWR | O_CREAT | O_EXCL, mode < 0 ? 0666 : (mode_t)mode);
         if (save->file >= 0) break;
         int number = errno;
         fvi_free(save->temporary);
@@ -355,6 +361,32 @@ fv_status fvi_save_write(fvi_save *save, const void *bytes, size_t size)
         size -= (size_t)put;
     }
     return FV_OK;
+}
+
+fv_status fvi_save_write_at(fvi_save *save, const void *bytes, size_t size, uint64_t offset)
+{
+    const unsigned char *from = bytes;
+    if (!save) return fvi_fail(FV_E_STATE, "writing to a file that was not begun");
+    if (save->failed) return file_fail_why("write", save->path, "an earlier part failed");
+    while (size > 0) {
+        ssize_t put =
+            pwrite(save->file, from, size < FILE_CHUNK ? size : FILE_CHUNK, (off_t)offset);
+        if (put < 0 && errno == EINTR) continue;
+        if (put <= 0) {
+            save->failed = true;
+            return file_fail("write", save->path, put < 0 ? errno : EIO);
+        }
+        from += put;
+        size -= (size_t)put;
+        offset += (uint64_t)put;
+    }
+    return FV_OK;
+}
+
+fv_status fvi_save_read_at(fvi_save *save, void *bytes, size_t size, uint64_t offset)
+{
+    if (!save) return fvi_fail(FV_E_STATE, "reading a file that was not begun");
+    return file_read_at(save->file, save->path, bytes, size, offset);
 }
 
 /* fsync, again after a signal; some file systems have nothing to flush and say EINVAL. */

@@ -158,6 +158,72 @@ void fvi_csv_end(fvi_csv *csv);
 fv_status fvi_csv_next(fvi_csv *csv);
 const char *fvi_csv_field(const fvi_csv *csv, int i); /* of the row; valid until the next */
 
+/* ---- archive.c: zip (libzip) ---- */
+
+typedef struct fvi_zip_member {
+    char *name;      /* as in the archive, "x_train.npy" */
+    uint64_t size;   /* of its bytes */
+    uint64_t packed; /* bytes it takes in the file */
+    uint64_t offset; /* where those begin */
+    bool is_stored;  /* they are its bytes; else deflated ones */
+    uint32_t crc;
+} fvi_zip_member;
+
+/* An archive, open for one thread at a time. */
+typedef struct fvi_zip fvi_zip;
+bool fvi_zip_is(const unsigned char *bytes, size_t size); /* by the first bytes */
+/* The directory and every local header are looked through first: they must agree; no member may
+   overlap another, have its name, or unpack to more than 1,032 times its bytes; at most 65,535 of
+   them. FV_E_FORMAT. Methods other than stored and deflate, encryption, parts on other disks, links
+   and names that lead elsewhere: FV_E_UNSUPPORTED. Messages name the path. */
+fv_status fvi_zip_open(fvi_zip **zip, const char *path);
+void fvi_zip_close(fvi_zip *zip); /* NULL allowed */
+int fvi_zip_count(const fvi_zip *zip);
+const fvi_zip_member *fvi_zip_at(const fvi_zip *zip, int i); /* borrowed; NULL out of range */
+const fvi_zip_member *fvi_zip_find(const fvi_zip *zip, const char *name); /* NULL: none */
+/* All bytes of a member into *bytes (fvi_alloc), their CRC checked. FV_E_MEMORY: more than
+   limit. */
+fv_status fvi_zip_read(const fvi_zip *zip, const char *name, size_t limit, unsigned char **bytes,
+                       size_t *size);
+/* Its first bytes, at most room; *got says how many. The CRC is not looked at. */
+fv_status fvi_zip_peek(const fvi_zip *zip, const char *name, void *bytes, size_t room, size_t *got);
+
+/* What a member of a new archive is made of: a head, then rows. */
+typedef struct fvi_zip_rows {
+    const char *name;
+    const void *head; /* copied */
+    size_t head_size;
+    size_t row_bytes;
+    int rows;
+    /* Put rows first .. first + count - 1 into out; asked for in order, once each, while the archive
+       is committed. NULL: context points to all of them. */
+    fv_status (*fill)(void *context, void *out, int first, int count);
+    void *context;
+} fvi_zip_rows;
+
+/* begin, add ..., commit or abort; until commit the old file stands. Members are stored, with one
+   date, in the order given: same input, same bytes. They may be larger than memory. */
+typedef struct fvi_zip_save fvi_zip_save;
+fv_status fvi_zip_save_begin(fvi_zip_save **save, const char *path);
+fv_status fvi_zip_save_add(fvi_zip_save *save, const fvi_zip_rows *member);
+fv_status fvi_zip_save_commit(fvi_zip_save *save); /* frees save whatever happens */
+void fvi_zip_save_abort(fvi_zip_save *save);       /* NULL allowed */
+
+/* ---- npy.c: NPZ ---- */
+
+/* NPZ, a zip of NPY files. The names of its arrays, without ".npy", in the order of the archive.
+   FV_E_FORMAT: there is none, or a member that is no .npy. */
+fv_status fvi_npz_names(const fvi_zip *zip, fvi_value **names);
+/* name with or without ".npy". head->data_offset counts from the first byte of the member; of one
+   that is_stored the elements can be read from the file itself, at member->offset + data_offset. */
+fv_status fvi_npz_head(const fvi_zip *zip, const char *name, fvi_npy_head *head);
+fv_status fvi_npz_read(const fvi_zip *zip, const char *name, size_t limit_bytes, fvi_array *array);
+/* Add an array in native order; fill and context as in fvi_zip_rows. */
+fv_status fvi_npz_save_add(fvi_zip_save *save, const char *name, const fv_shape *shape,
+                           fv_dtype dtype,
+                           fv_status (*fill)(void *context, void *out, int first, int count),
+                           void *context);
+
 /* ---- image.c: PNG and JPEG to and from 8-bit grey or RGB (libpng, libjpeg-turbo, libexif) ---- */
 
 typedef struct fvi_image {

@@ -277,6 +277,15 @@ static void npy_transpose(unsigned char *out, const unsigned char *from, const f
     }
 }
 
+/* What bytes of the file become where they lie: native order, and 0 or 1 for bool. */
+static void npy_native(unsigned char *data, const fvi_npy_head *head, size_t length)
+{
+    size_t width = fv_dtype_size(head->dtype);
+    if (head->is_swapped) fvi_swap_bytes(data, length / width, width);
+    for (size_t i = 0; head->dtype == FV_BOOL && i < length; i++)
+        data[i] = data[i] != 0;
+}
+
 fv_status fvi_npy_read(fvi_array *array, const unsigned char *bytes, size_t size)
 {
     fvi_npy_head head;
@@ -290,9 +299,7 @@ fv_status fvi_npy_read(fvi_array *array, const unsigned char *bytes, size_t size
         npy_transpose(data, from, &head.shape, length / width, width);
     else
         memcpy(data, from, length);
-    if (head.is_swapped) fvi_swap_bytes(data, length / width, width);
-    for (size_t i = 0; head.dtype == FV_BOOL && i < length; i++)
-        data[i] = data[i] != 0;
+    npy_native(data, &head, length);
     *array = (fvi_array){head.shape, head.dtype, data};
     return FV_OK;
 }
@@ -322,4 +329,128 @@ fv_status fvi_npy_head_write(fvi_text *text, const fv_shape *shape, fv_dtype dty
     text->data[start + 8] = (char)(length & 0xFF);
     text->data[start + 9] = (char)(length >> 8);
     return FV_OK;
+}
+
+/* ---- NPZ ---- */
+
+static bool npz_is_array(const char *name)
+{
+    size_t length = strlen(name);
+    return length > 4 && strcmp(name + length - 4, ".npy") == 0;
+}
+
+fv_status fvi_npz_names(const fvi_zip *zip, fvi_value **names)
+{
+    char safe[FVI_SAFE_TEXT];
+    *names = NULL;
+    fvi_value *list = fvi_value_list();
+    fv_status status = list != NULL ? FV_OK : FV_E_MEMORY;
+    for (int i = 0; status == FV_OK && i < fvi_zip_count(zip); i++) {
+        const char *member = fvi_zip_at(zip, i)->name;
+        if (!npz_is_array(member)) {
+            status =
+                fvi_fail(FV_E_FORMAT, "NPZ: the member \"%s\" is no .npy", fvi_safe(safe, member));
+            break;
+        }
+        char *name = fvi_strdup(member);
+        if (name != NULL) name[strlen(name) - 4] = '\0';
+        status = fvi_value_push(list, name != NULL ? fvi_value_string(name) : NULL);
+        fvi_free(name);
+    }
+    if (status == FV_OK && list->count == 0)
+        status = fvi_fail(FV_E_FORMAT, "NPZ: no member that is .npy");
+    if (status == FV_OK)
+        *names = list;
+    else
+        fvi_value_free(list);
+    return status;
+}
+
+/* The member of an array: its name, or that and ".npy". */
+static fv_status npz_member(const fvi_zip_member **member, const fvi_zip *zip, const char *name)
+{
+    char safe[FVI_SAFE_TEXT];
+    fvi_text text = {0};
+    *member = npz_is_array(name) ? fvi_zip_find(zip, name) : NULL;
+    if (*member != NULL) return FV_OK;
+    fvi_text_add(&text, "%s.npy", name);
+    fv_status status = text.status;
+    if (status == FV_OK) *member = fvi_zip_find(zip, text.data);
+    fvi_text_free(&text);
+    if (status == FV_OK && *member == NULL)
+        status = fvi_fail(FV_E_FORMAT, "NPZ: no array \"%s\"", fvi_safe(safe, name));
+    return status;
+}
+
+fv_status fvi_npz_head(const fvi_zip *zip, const char *name, fvi_npy_head *head)
+{
+    char safe[FVI_SAFE_TEXT];
+    const fvi_zip_member *member;
+    size_t got;
+    *head = (fvi_npy_head){0};
+    FVI_TRY(npz_member(&member, zip, name));
+    unsigned char *bytes = fvi_alloc(FVI_NPY_HEAD, 1, "the head of an array");
+    if (bytes == NULL) return FV_E_MEMORY;
+    fv_status status = fvi_zip_peek(zip, member->name, bytes, FVI_NPY_HEAD, &got);
+    if (status == FV_OK) {
+        status = fvi_npy_head_read(head, bytes, got, member->size);
+        if (status != FV_OK) fvi_fail_in(status, "\"%s\"", fvi_safe(safe, name));
+    }
+    fvi_free(bytes);
+    return status;
+}
+
+fv_status fvi_npz_read(const fvi_zip *zip, const char *name, size_t limit_bytes, fvi_array *array)
+{
+    char safe[FVI_SAFE_TEXT];
+    const fvi_zip_member *member;
+    fvi_npy_head head;
+    unsigned char *bytes;
+    size_t size;
+    *array = (fvi_array){0};
+    FVI_TRY(fvi_npz_head(zip, name, &head));
+    FVI_TRY(npz_member(&member, zip, name));
+    if (member->size - head.data_offset > limit_bytes)
+        return fvi_fail(FV_E_MEMORY, "\"%s\": NPY: %" PRIu64 " bytes, the limit is %zu",
+                        fvi_safe(safe, name), member->size - head.data_offset, limit_bytes);
+    FVI_TRY(fvi_zip_read(zip, member->name, SIZE_MAX, &bytes, &size));
+    if (head.is_fortran) {
+        fv_status status = fvi_npy_read(array, bytes, size);
+        fvi_free(bytes);
+        return status;
+    }
+    size_t length = size - head.data_offset; /* moved in place: large ones would not fit twice */
+    memmove(bytes, bytes + head.data_offset, length);
+    npy_native(bytes, &head, length);
+    *array = (fvi_array){head.shape, head.dtype, bytes};
+    return FV_OK;
+}
+
+fv_status fvi_npz_save_add(fvi_zip_save *save, const char *name, const fv_shape *shape,
+                           fv_dtype dtype,
+                           fv_status (*fill)(void *context, void *out, int first, int count),
+                           void *context)
+{
+    fvi_text head = {0}, member = {0};
+    size_t count;
+    if (name == NULL) return fvi_fail(FV_E_ARG, "the name of an array is NULL");
+    fv_status status = fvi_shape_count(&count, shape);
+    if (status == FV_OK) status = fvi_npy_head_write(&head, shape, dtype);
+    fvi_text_add(&member, "%s.npy", name);
+    if (status == FV_OK) status = member.status;
+    if (status == FV_OK) {
+        int rows = shape->rank > 0 ? shape->dim[0] : 1;
+        size_t bytes = count * fv_dtype_size(dtype); /* 2^43 at most */
+        status =
+            fvi_zip_save_add(save, &(fvi_zip_rows){.name = member.data,
+                                                   .head = head.data,
+                                                   .head_size = head.size,
+                                                   .row_bytes = rows > 0 ? bytes / (size_t)rows : 0,
+                                                   .rows = rows,
+                                                   .fill = fill,
+                                                   .context = context});
+    }
+    fvi_text_free(&head);
+    fvi_text_free(&member);
+    return status;
 }
