@@ -124,6 +124,8 @@ FV_API fv_dtype fv_dataset_dtype(const fv_dataset *dataset); /* of pictures: uin
 FV_API int fv_dataset_classes(const fv_dataset *dataset);
 FV_API const char *fv_dataset_class(const fv_dataset *dataset,
                                     int i); /* its name, or NULL out of range */
+/** Whether all pictures lie in memory, decoded; else each is read when it is needed. */
+FV_API bool fv_dataset_is_in_memory(const fv_dataset *dataset);
 /** Views of everything, borrowed: x [N,...] uint8 or float32, its data NULL unless all pictures lie
     in memory in this order; y [N] int32, or [N,K] float32 when labels are targets. */
 FV_API fv_tensor fv_dataset_x(const fv_dataset *dataset);

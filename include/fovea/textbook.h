@@ -532,6 +532,32 @@ FV_API fv_status fv_tb_rng_shuffle(fv_tb_rng *rng, int *p, int n);
 /** mask[n]: 0 with probability rate, else 1: keep where a uniform number >= rate. rate in [0,1). */
 FV_API fv_status fv_tb_dropout_mask(fv_tb_rng *rng, unsigned char *mask, double rate, size_t n);
 
+/* ---- tb_data.c: what is done to a data set before training ---- */
+
+/** y[n] = x[n] / 255, the course's X_train_orig / 255. */
+FV_API fv_status fv_tb_normalize(double *y, const unsigned char *x, size_t n);
+/**
+ * Each channel to mean 0 and deviation 1 over all pictures and pixels; a channel that is constant
+ * becomes 0. y, x [N,H,W,C]; y may be x. n = 0 is legal. Source: Goodfellow, section 12.2.1.1.
+ */
+FV_API fv_status fv_tb_standardize(double *y, const double *x, int n, int h, int w, int c);
+/**
+ * y_hot [C,m]: column i is 1 in row y[i], else 0. (The rows of the identity, picked by y and
+ * transposed.) FV_E_ARG, naming the sample, for a label outside 0 .. c-1; nothing is written then.
+ * Source: course, convert_to_one_hot.
+ */
+FV_API fv_status fv_tb_convert_to_one_hot(double *y_hot, const int *y, int m, int c);
+/**
+ * The order of m samples in mini-batches, numpy's for that seed: batch k is order[k*mini_batch_size]
+ * onward, the last one shorter when m is no multiple.
+ *
+ *   order [m]  out; batches  out, how many there are; may be NULL
+ *
+ * Source: course, random_mini_batches: np.random.seed(seed), np.random.permutation(m), slices.
+ */
+FV_API fv_status fv_tb_random_mini_batches(int *order, int *batches, int m, int mini_batch_size,
+                                           uint32_t seed);
+
 #ifdef __cplusplus
 }
 #endif

@@ -37,6 +37,7 @@ static void train_catch_signals(bool on)
 
 typedef struct train_view {
     bool is_bar, is_lines; /* on stderr while it runs; on stdout an epoch */
+    bool is_streamed;      /* pictures are read while it runs */
     double drawn_s;        /* elapsed_s of the last redraw */
     double start_s;        /* seconds of all earlier epochs */
 } train_view;
@@ -85,14 +86,18 @@ static void train_draw(train_view *v, const fv_progress *p)
     v->drawn_s = p->elapsed_s;
 }
 
-static void train_line(const fv_epoch *e, int epochs)
+static void train_line(const fv_epoch *e, int epochs, bool is_streamed)
 {
     char loss[32];
     printf("epoch %d/%d  loss %s  accuracy %.4f", e->epoch, epochs, train_loss(loss, e->loss),
            e->accuracy);
     if (isfinite(e->val_loss))
         printf("  val_loss %s  val_accuracy %.4f", train_loss(loss, e->val_loss), e->val_accuracy);
-    printf("  %.1f s  %.0f images/s\n", e->seconds, e->images_per_second);
+    printf("  %.1f s  %.0f images/s", e->seconds, e->images_per_second);
+    /* each alone: the slower one is what to look at */
+    if (is_streamed)
+        printf(" (data %.0f, model %.0f)", e->data_images_per_second, e->model_images_per_second);
+    printf("\n");
     fflush(stdout);
 }
 
@@ -101,7 +106,7 @@ static bool train_progress(const fv_progress *p, void *user)
     train_view *v = user;
     if (p->is_between) return train_signal == 0;
     if (v->is_bar && p->finished) fprintf(stderr, "\r\033[K");
-    if (v->is_lines && p->finished) train_line(p->finished, p->epochs);
+    if (v->is_lines && p->finished) train_line(p->finished, p->epochs, v->is_streamed);
     if (p->finished) v->drawn_s = 0;
     if (v->is_bar && !p->finished &&
         (p->step == 1 || p->step == p->steps || p->elapsed_s - v->drawn_s >= TRAIN_REDRAW_S))
@@ -111,7 +116,9 @@ static bool train_progress(const fv_progress *p, void *user)
 
 fv_status cli_train_run(cli_training *t, const cli_settings *s, int *signal)
 {
-    train_view view = {.is_bar = cli_is_terminal() && !s->quiet, .is_lines = !s->quiet && !s->json};
+    train_view view = {.is_bar = cli_is_terminal() && !s->quiet,
+                       .is_lines = !s->quiet && !s->json,
+                       .is_streamed = !fv_dataset_is_in_memory(t->train)};
     fv_fit_config config = {.epochs = s->epochs ? (int)s->epochs : TRAIN_EPOCHS,
                             .batch_size = fv_model_batch(t->model),
                             .seed = (uint64_t)s->seed,
@@ -236,7 +243,12 @@ static int train_fit_outputs(cli_training *t, const cli_settings *s)
 static void train_print_json(const fv_history *h)
 {
     double seconds = 0, images = 0;
-    fv_epoch last = {.loss = NAN, .accuracy = NAN, .val_loss = NAN, .val_accuracy = NAN};
+    fv_epoch last = {.loss = NAN,
+                     .accuracy = NAN,
+                     .val_loss = NAN,
+                     .val_accuracy = NAN,
+                     .model_images_per_second = NAN,
+                     .data_images_per_second = NAN};
     for (int i = 0; i < h->count; i++) {
         last = h->epochs[i];
         seconds += last.seconds;
@@ -245,10 +257,14 @@ static void train_print_json(const fv_history *h)
     const struct {
         const char *key;
         double value;
-    } rows[] = {
-        {"loss", last.loss},         {"accuracy", last.accuracy},
-        {"val_loss", last.val_loss}, {"val_accuracy", last.val_accuracy},
-        {"seconds", seconds},        {"images_per_second", seconds > 0 ? images / seconds : NAN}};
+    } rows[] = {{"loss", last.loss},
+                {"accuracy", last.accuracy},
+                {"val_loss", last.val_loss},
+                {"val_accuracy", last.val_accuracy},
+                {"seconds", seconds},
+                {"images_per_second", seconds > 0 ? images / seconds : NAN},
+                {"model_images_per_second", last.model_images_per_second},
+                {"data_images_per_second", last.data_images_per_second}};
     printf("{\"epochs\":%d", h->count);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         printf(",\"%s\":", rows[i].key);

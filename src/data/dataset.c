@@ -426,6 +426,11 @@ fv_dtype fv_dataset_dtype(const fv_dataset *dataset)
     return dataset ? dataset->store->dtype : FV_UINT8;
 }
 
+bool fv_dataset_is_in_memory(const fv_dataset *dataset)
+{
+    return dataset && dataset->store->memory;
+}
+
 fv_tensor fv_dataset_x(const fv_dataset *dataset)
 {
     if (!dataset) return (fv_tensor){0};
