@@ -121,7 +121,8 @@ static void loader_find_failed(fv_loader *l, loader_slot *s)
         s->failed = s->how[i];
         if (s->failed == FV_OK || i == 0) continue;
         size_t row = (size_t)i;
-        snprintf(s->error, sizeof s->error, "picture %d cannot be read", s->index[i]);
+        snprintf(s->error, sizeof s->error, "%spicture %d could not be read at first",
+                 s->failed == FV_E_MEMORY ? "out of memory: " : "", s->index[i]);
         if (loader_lay(l->dataset->store, s->x + row * l->each,
                        s->raw ? s->raw + row * l->dataset->store->bytes : NULL,
                        fvi_dataset_at(l->dataset, s->index[i]), l->epoch, 1, 0) != FV_OK)

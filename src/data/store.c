@@ -231,7 +231,9 @@ static fv_status store_keep_read(store_keeping *k, int count, int threads)
     fv_status again = fvi_store_read(k->below, k->x + (size_t)failed * k->below->bytes,
                                      k->index ? k->index[failed] : failed, 0);
     if (again != FV_OK) return again;
-    return fvi_fail(first, "picture %d of the data set could not be read at first", failed);
+    /* What failed once and not again is memory, mostly. */
+    return fvi_fail(first, "%spicture %d could not be read at first",
+                    first == FV_E_MEMORY ? "out of memory: " : "", failed);
 }
 
 fv_status fvi_store_keep(fvi_store **store, int **kept, int *n, fvi_store *below, const int *index,
