@@ -179,12 +179,20 @@ typedef struct fv_dataset_mapping {
     /* in: a picture of the data set; out: one of the shape and dtype below. (epoch, i) may choose
        random numbers. false: leave this picture out. Called by several threads at once. */
     bool (*map)(void *user, void *out, const void *in, int i, uint32_t epoch);
+    /* Called once, when the last data set made of this one is freed; NULL: nothing. */
+    void (*free)(void *user);
     void *user;
     fv_shape shape; /* rank 0: as before */
     fv_dtype dtype;
 } fv_dataset_mapping;
+/** Errors: ARG; MEMORY. After a failure mapping->free was called as well. */
 FV_API fv_status fv_dataset_map(fv_dataset **mapped, const fv_dataset *dataset,
                                 const fv_dataset_mapping *mapping);
+
+/** (x - mean) / deviation, channel by channel, as float32; mean and deviation [C], in units of x
+    (fv_dataset_statistics). A constant channel, of deviation 0, becomes 0. Errors: ARG; MEMORY. */
+FV_API fv_status fv_dataset_standardize(fv_dataset **standardized, const fv_dataset *dataset,
+                                        const double *mean, const double *deviation);
 
 /* ---- batches ---- */
 
@@ -333,6 +341,11 @@ typedef struct fv_sheet_config {
  */
 FV_API fv_status fv_sheet_draw(fv_picture *sheet, const uint8_t *const *pixels, int n, int height,
                                int width, int channels, const fv_sheet_config *config);
+
+/** The data set with every picture changed at random, anew in each epoch of a loader: a pure
+    function of (seed, epoch, picture). Errors: ARG out of range; SHAPE no pictures; MEMORY. */
+FV_API fv_status fv_dataset_augment(fv_dataset **augmented, const fv_dataset *dataset,
+                                    const fv_augment_config *config, uint64_t seed);
 
 #ifdef __cplusplus
 }

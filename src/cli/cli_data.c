@@ -60,10 +60,25 @@ static int data_split(fv_dataset **train, fv_dataset **valid, const cli_settings
     return CLI_DONE;
 }
 
+static int data_augment(fv_dataset **train, const cli_settings *s, const fv_augment_config *how)
+{
+    fv_dataset *plain = *train;
+    fv_status status = fv_dataset_augment(train, plain, how, (uint64_t)s->seed);
+    if (status != FV_OK) {
+        *train = plain;
+        return cli_fail_status(status, fv_error());
+    }
+    fv_dataset_free(plain);
+    return CLI_DONE;
+}
+
 int cli_data_open_parts(fv_dataset **train, fv_dataset **valid, const cli_settings *s,
                         const fv_model *model)
 {
     fv_dataset_config config;
+    fv_augment_config how;
+    if (s->augment && fv_augment_parse(&how, s->augment) != FV_OK)
+        return cli_fail(CLI_USAGE, "--augment: %s", fv_error());
     if (s->has_val_split && !(s->val_split > 0 && s->val_split < 1))
         return cli_fail(CLI_USAGE, "--val-split %g: expected more than 0 and less than 1",
                         s->val_split);
@@ -79,6 +94,7 @@ int cli_data_open_parts(fv_dataset **train, fv_dataset **valid, const cli_settin
         code = cli_data_open(valid, s->data, FV_VALIDATION, &config);
     else if (code == CLI_DONE && !s->x && cli_dataset_has(s->data, FV_TEST))
         code = cli_data_open(valid, s->data, FV_TEST, &config);
+    if (code == CLI_DONE && s->augment) code = data_augment(train, s, &how);
     return code;
 }
 
