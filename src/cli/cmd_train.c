@@ -240,15 +240,10 @@ static int train_fit_outputs(cli_training *t, const cli_settings *s)
     return code;
 }
 
-static void train_print_json(const fv_history *h)
+static void train_print_json(const fv_history *h, bool is_streamed)
 {
     double seconds = 0, images = 0;
-    fv_epoch last = {.loss = NAN,
-                     .accuracy = NAN,
-                     .val_loss = NAN,
-                     .val_accuracy = NAN,
-                     .model_images_per_second = NAN,
-                     .data_images_per_second = NAN};
+    fv_epoch last = {.loss = NAN, .accuracy = NAN, .val_loss = NAN, .val_accuracy = NAN};
     for (int i = 0; i < h->count; i++) {
         last = h->epochs[i];
         seconds += last.seconds;
@@ -257,16 +252,20 @@ static void train_print_json(const fv_history *h)
     const struct {
         const char *key;
         double value;
-    } rows[] = {{"loss", last.loss},
-                {"accuracy", last.accuracy},
-                {"val_loss", last.val_loss},
-                {"val_accuracy", last.val_accuracy},
-                {"seconds", seconds},
-                {"images_per_second", seconds > 0 ? images / seconds : NAN},
-                {"model_images_per_second", last.model_images_per_second},
-                {"data_images_per_second", last.data_images_per_second}};
+        bool is_left_out;
+    } rows[] = {
+        {"loss", last.loss, false},
+        {"accuracy", last.accuracy, false},
+        {"val_loss", last.val_loss, false},
+        {"val_accuracy", last.val_accuracy, false},
+        {"seconds", seconds, false},
+        {"images_per_second", seconds > 0 ? images / seconds : NAN, false},
+        {"model_images_per_second", last.model_images_per_second, !is_streamed},
+        {"data_images_per_second", last.data_images_per_second, !is_streamed},
+    };
     printf("{\"epochs\":%d", h->count);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].is_left_out) continue;
         printf(",\"%s\":", rows[i].key);
         cli_json_number(rows[i].value);
     }
@@ -300,7 +299,7 @@ static int train_go(cli_training *t, const cli_settings *s, const char *out)
     if (status != FV_OK) return cli_fail_status(status, fv_error());
     code = train_save(t, s, out);
     if (code != CLI_DONE) return code;
-    if (s->json) train_print_json(&t->history);
+    if (s->json) train_print_json(&t->history, !fv_dataset_is_in_memory(t->train));
     if (number)
         fprintf(stderr, "fovea: stopped by %s; the model as it was is saved\n",
                 number == SIGINT    ? "Ctrl-C"
