@@ -319,6 +319,11 @@ typedef struct fv_augment_config {
  */
 FV_API fv_status fv_augment_parse(fv_augment_config *config, const char *text);
 
+/** The data set with every picture changed at random, anew in each epoch of a loader: a pure
+    function of (seed, epoch, picture). Errors: ARG out of range; SHAPE no pictures; MEMORY. */
+FV_API fv_status fv_dataset_augment(fv_dataset **augmented, const fv_dataset *dataset,
+                                    const fv_augment_config *config, uint64_t seed);
+
 /** How a contact sheet looks. All zero is the default; each of the arrays has one for each picture,
     or is NULL. */
 typedef struct fv_sheet_config {
@@ -341,11 +346,6 @@ typedef struct fv_sheet_config {
  */
 FV_API fv_status fv_sheet_draw(fv_picture *sheet, const uint8_t *const *pixels, int n, int height,
                                int width, int channels, const fv_sheet_config *config);
-
-/** The data set with every picture changed at random, anew in each epoch of a loader: a pure
-    function of (seed, epoch, picture). Errors: ARG out of range; SHAPE no pictures; MEMORY. */
-FV_API fv_status fv_dataset_augment(fv_dataset **augmented, const fv_dataset *dataset,
-                                    const fv_augment_config *config, uint64_t seed);
 
 #ifdef __cplusplus
 }
