@@ -240,6 +240,57 @@ static void test_save_places(void **state)
     assert_int_equal(fvi_save_read_at(NULL, part, 1, 0), FV_E_STATE);
 }
 
+/* The second sitting of a file that comes in parts. */
+static fv_status test_sitting(void)
+{
+    fvi_save *save;
+    uint64_t size = 0;
+    FVI_TRY(fvi_save_resume(&save, &size, "x"));
+    assert_int_equal(size, 4);
+    fv_status status = fvi_save_write(save, "text", 4);
+    if (status == FV_OK) return fvi_save_commit(save);
+    fvi_save_abort(save);
+    return status;
+}
+
+/* Whichever call fails: the file is whole, or not there and its part has what was written, so that
+   another sitting can end it. */
+static void test_resume_faults(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/fovea-test-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(chdir(folder), 0);
+    int lowest = test_lowest_free();
+    for (size_t e = 0; e < FVI_COUNT(test_errors); e++) {
+        int k = 0, failed = 0;
+        do {
+            assert_int_equal(fvi_file_write("x.part", "new ", 4), FV_OK);
+            long live = fvi_alloc_live();
+            fault_at(++k, test_errors[e]);
+            fv_status status = test_sitting();
+            fault_left = 0;
+            assert_true(status == FV_OK || status == FV_E_IO);
+            failed += status != FV_OK;
+            if (fvi_file_exists("x"))
+                assert_true(test_holds("x", "new text"));
+            else
+                assert_true(test_holds("x.part", "new ") || test_holds("x.part", "new text"));
+            assert_int_equal(test_files_here(), 1);
+            assert_int_equal(fvi_alloc_live(), live);
+            assert_int_equal(test_lowest_free(), lowest);
+            if (fvi_file_exists("x")) assert_int_equal(unlink("x"), 0);
+        } while (fault_hit);
+        assert_true(k >= 8); /* open, write, fsync, close, rename, open, fsync, close */
+        if (test_errors[e] == EINTR) assert_int_equal(failed, 1);
+        if (test_errors[e] == FAULT_SHORT) assert_int_equal(failed, 0);
+        if (test_errors[e] == EIO) assert_int_equal(failed, 7);
+    }
+    unlink("x.part");
+    assert_int_equal(chdir("/"), 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 static void test_read_faults(void **state)
 {
     (void)state;
@@ -335,6 +386,7 @@ int main(void)
 #if defined(__linux__)
         cmocka_unit_test(test_save_faults),
         cmocka_unit_test(test_save_places),
+        cmocka_unit_test(test_resume_faults),
         cmocka_unit_test(test_read_faults),
 #endif
         cmocka_unit_test(test_threads_refused),

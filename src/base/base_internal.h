@@ -176,8 +176,6 @@ fv_status fvi_reader_open(fvi_reader **reader, const char *path);
 uint64_t fvi_reader_size(const fvi_reader *reader); /* when it was opened */
 fv_status fvi_reader_at(const fvi_reader *reader, void *bytes, size_t size, uint64_t offset);
 void fvi_reader_close(fvi_reader *reader); /* NULL allowed */
-bool fvi_file_exists(const char *path);    /* anything by that name, a folder too */
-bool fvi_file_is_folder(const char *path);
 
 /* Write aside, then rename: begin, write ..., commit or abort. Until commit the old file stands;
    after a failure nothing is left. */
@@ -195,7 +193,31 @@ void fvi_save_abort(fvi_save *save); /* removes the temporary, frees; NULL allow
 fv_status fvi_file_write(const char *path, const void *bytes,
                          size_t size); /* begin, write, commit */
 
-/* ---- folder.c: what a folder holds ---- */
+/* The same for a file that comes in several sittings: what is written lies in PATH.part and stays
+   there when it fails or is aborted, unless it is empty. *size: bytes there from before, after which
+   writing goes on, always at the end; restart forgets them. */
+fv_status fvi_save_resume(fvi_save **save, uint64_t *size, const char *path);
+fv_status fvi_save_restart(fvi_save *save);
+/* Where the bytes lie until commit; what was written can be read there. Borrowed. */
+const char *fvi_save_part(const fvi_save *save);
+
+fv_status fvi_file_remove(const char *path); /* FV_OK when it is not there, too */
+/* Another name for a file or folder, in the same folder or file system. */
+fv_status fvi_file_move(const char *from, const char *to);
+
+/* One holder at a time, of all processes and threads: the file PATH, with the holder's process
+   number in it, which goes when the lock is given back. Who died holds nothing. FV_E_IO: held by
+   another ("process 123 is at work on it"). */
+typedef struct fvi_file_lock fvi_file_lock;
+fv_status fvi_file_lock_take(fvi_file_lock **lock, const char *path);
+void fvi_file_lock_give(fvi_file_lock *lock); /* NULL allowed */
+
+/* ---- folder.c: what is there, what a folder holds ---- */
+
+bool fvi_file_exists(const char *path); /* anything by that name, a folder too */
+bool fvi_file_is_folder(const char *path);
+/* false: not there, or not a regular file. */
+bool fvi_file_size(uint64_t *size, const char *path);
 
 typedef enum fvi_entry_kind { FVI_ENTRY_FILE, FVI_ENTRY_FOLDER, FVI_ENTRY_OTHER } fvi_entry_kind;
 typedef struct fvi_entry {
@@ -211,6 +233,9 @@ typedef struct fvi_folder {
 /* FV_E_IO: no folder, not readable; FV_E_MEMORY. *folder is empty then. */
 fv_status fvi_folder_read(fvi_folder *folder, const char *path);
 void fvi_folder_free(fvi_folder *folder);
+fv_status fvi_folder_make(const char *path); /* and those above it; FV_OK when it is there */
+/* It and all it holds, links but not what they lead to; FV_OK when it is not there. */
+fv_status fvi_folder_remove(const char *path);
 /* "folder/name" in fvi_alloc memory; NULL when out of memory. */
 char *fvi_path_join(const char *folder, const char *name);
 

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@ struct fvi_save {
     char *temporary; /* beside target */
     int file;
     bool failed;
+    bool keeps; /* the temporary is a .part, to go on with another time */
 };
 
 /* "cannot VERB "PATH": reason"; of a long path the end, which has the name. */
@@ -212,16 +214,14 @@ size_t fvi_file_peek(void *bytes, size_t room, const char *path)
     return got > 0 ? (size_t)got : 0;
 }
 
-bool fvi_file_exists(const char *path)
+fv_status fvi_file_remove(const char *path)
 {
-    struct stat about;
-    return path && lstat(path, &about) == 0;
+    return unlink(path) == 0 || errno == ENOENT ? FV_OK : file_fail("remove", path, errno);
 }
 
-bool fvi_file_is_folder(const char *path)
+fv_status fvi_file_move(const char *from, const char *to)
 {
-    struct stat about;
-    return path && stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+    return rename(from, to) == 0 ? FV_OK : file_fail("replace", to, errno);
 }
 
 /* Bytes of the folder part of a path, its slash included; 0 for none. */
@@ -322,7 +322,28 @@ static fv_status file_open_aside(fvi_save *save, int mode)
     return FV_OK;
 }
 
-fv_status fvi_save_begin(fvi_save **save, const char *path)
+/* Open target.part, at its end. */
+static fv_status file_open_part(fvi_save *save, uint64_t *size)
+{
+    struct stat about;
+    size_t length = strlen(save->target);
+    save->temporary = fvi_alloc(length + sizeof ".part", 1, "a path");
+    if (!save->temporary) return FV_E_MEMORY;
+    memcpy(save->temporary, save->target, length);
+    memcpy(save->temporary + length, ".part", sizeof ".part");
+    save->keeps = true;
+    save->file =
+        file_open(save->temporary, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0666);
+    if (save->file < 0 || fstat(save->file, &about) != 0)
+        return file_fail("write", save->temporary, errno);
+    if (!S_ISREG(about.st_mode))
+        return file_fail_why("write", save->temporary, "not a regular file");
+    *size = (uint64_t)about.st_size;
+    return FV_OK;
+}
+
+/* part: NULL, or where to say how much of a .part is there. */
+static fv_status file_save_begin(fvi_save **save, const char *path, uint64_t *part)
 {
     *save = NULL;
     if (!path) return fvi_fail(FV_E_ARG, "the path of a file is NULL");
@@ -335,7 +356,9 @@ fv_status fvi_save_begin(fvi_save **save, const char *path)
     if (status == FV_OK) status = file_check_target(path, made->target, &mode);
     if (status == FV_OK) {
         made->folder = file_beside(made->target, ".");
-        status = made->folder ? file_open_aside(made, mode) : FV_E_MEMORY;
+        status = !made->folder ? FV_E_MEMORY
+                 : part        ? file_open_part(made, part)
+                               : file_open_aside(made, mode);
     }
     if (status != FV_OK) {
         fvi_save_abort(made);
@@ -343,6 +366,28 @@ fv_status fvi_save_begin(fvi_save **save, const char *path)
     }
     *save = made;
     return FV_OK;
+}
+
+fv_status fvi_save_begin(fvi_save **save, const char *path)
+{
+    return file_save_begin(save, path, NULL);
+}
+
+fv_status fvi_save_resume(fvi_save **save, uint64_t *size, const char *path)
+{
+    return file_save_begin(save, path, size);
+}
+
+fv_status fvi_save_restart(fvi_save *save)
+{
+    if (ftruncate(save->file, 0) != 0) return file_fail("write", save->temporary, errno);
+    save->failed = false;
+    return FV_OK;
+}
+
+const char *fvi_save_part(const fvi_save *save)
+{
+    return save->temporary;
 }
 
 fv_status fvi_save_write(fvi_save *save, const void *bytes, size_t size)
@@ -435,9 +480,12 @@ fv_status fvi_save_commit(fvi_save *save)
 
 void fvi_save_abort(fvi_save *save)
 {
+    struct stat about;
     if (!save) return;
+    bool is_kept = save->keeps && (save->file < 0 || fstat(save->file, &about) != 0 ||
+                                   !S_ISREG(about.st_mode) || about.st_size > 0);
     if (save->file >= 0) close(save->file);
-    if (save->temporary) unlink(save->temporary);
+    if (save->temporary && !is_kept) unlink(save->temporary);
     fvi_free(save->temporary);
     fvi_free(save->folder);
     fvi_free(save->target);
@@ -455,4 +503,82 @@ fv_status fvi_file_write(const char *path, const void *bytes, size_t size)
         return status;
     }
     return fvi_save_commit(save);
+}
+
+/* ---- one at a time ---- */
+
+struct fvi_file_lock {
+    char *path;
+    int file;
+};
+
+/* Says who holds the file that could not be locked. */
+static fv_status file_lock_refuse(const char *path, int file, int number)
+{
+    char text[24] = "";
+    int64_t holder;
+    if (number != EWOULDBLOCK) return file_fail("lock", path, number);
+    ssize_t size = file_read_some(file, (unsigned char *)text, sizeof text - 1);
+    if (size <= 0 || !fvi_parse_int64(&holder, text, (size_t)size))
+        return file_fail_why("lock", path, "another process is at work on it");
+    char why[64];
+    snprintf(why, sizeof why, "process %lld is at work on it", (long long)holder);
+    return file_fail_why("lock", path, why);
+}
+
+/* Whether the open file is still the one of that name: its last holder takes the name away. */
+static bool file_lock_is_current(const fvi_file_lock *lock)
+{
+    struct stat mine, named;
+    return fstat(lock->file, &mine) == 0 && stat(lock->path, &named) == 0 &&
+           mine.st_ino == named.st_ino && mine.st_dev == named.st_dev;
+}
+
+static fv_status file_lock_open(fvi_file_lock *lock)
+{
+    for (int attempt = 0; attempt < FILE_TRIES; attempt++) {
+        lock->file = file_open(lock->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0666);
+        if (lock->file < 0) return file_fail("lock", lock->path, errno);
+        if (flock(lock->file, LOCK_EX | LOCK_NB) != 0) {
+            fv_status status = file_lock_refuse(lock->path, lock->file, errno);
+            close(lock->file);
+            lock->file = -1; /* the holder's, not ours to remove */
+            return status;
+        }
+        if (file_lock_is_current(lock)) return FV_OK;
+        close(lock->file);
+        lock->file = -1;
+    }
+    return file_fail("lock", lock->path, EAGAIN);
+}
+
+fv_status fvi_file_lock_take(fvi_file_lock **lock, const char *path)
+{
+    char text[24];
+    *lock = NULL;
+    fvi_file_lock *l = fvi_alloc(1, sizeof *l, "a lock");
+    if (!l) return FV_E_MEMORY;
+    l->file = -1;
+    l->path = fvi_strdup(path);
+    fv_status status = l->path ? file_lock_open(l) : FV_E_MEMORY;
+    if (status != FV_OK) {
+        fvi_file_lock_give(l);
+        return status;
+    }
+    int length = snprintf(text, sizeof text, "%ld", (long)getpid());
+    bool is_named = ftruncate(l->file, 0) == 0 && write(l->file, text, (size_t)length) == length;
+    (void)is_named; /* without it others hear of "another process" */
+    *lock = l;
+    return FV_OK;
+}
+
+void fvi_file_lock_give(fvi_file_lock *lock)
+{
+    if (!lock) return;
+    if (lock->file >= 0) {
+        unlink(lock->path); /* first: once closed it may be somebody else's */
+        close(lock->file);
+    }
+    fvi_free(lock->path);
+    fvi_free(lock);
 }
