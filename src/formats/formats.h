@@ -250,4 +250,35 @@ fv_status fvi_image_read_small(fvi_image *image, fvi_image_scale *scale, const u
 fv_status fvi_image_write_png(fvi_save *save, const fvi_image *image);
 bool fvi_image_is(const unsigned char *bytes, size_t size); /* PNG or JPEG signature */
 
+/* ---- digest.c: SHA-256 (libmd; the only file that includes sha2.h) ---- */
+
+#define FVI_SHA256_TEXT 65 /* 64 lower-case hexadecimal digits and the end */
+
+/* All of them: FV_E_UNSUPPORTED when built without fetching. */
+fv_status fvi_sha256_bytes(char out[FVI_SHA256_TEXT], const void *bytes, size_t size);
+fv_status fvi_sha256_file(char out[FVI_SHA256_TEXT], const char *path);
+/* One digest for a folder and all below it: that of the text with a line "DIGEST  PATH\n" for each
+   file, sorted by the bytes of PATH, as `find . -type f | sort | xargs sha256sum | sha256sum` has it
+   with paths without "./". Names that begin with a dot are left out. FV_E_FORMAT: something else
+   than files and folders in it. */
+fv_status fvi_sha256_tree(char out[FVI_SHA256_TEXT], const char *folder);
+
+/* ---- unpack.c: tar, tar.gz and zip (libarchive; the only file that includes archive.h) ---- */
+
+typedef struct fvi_unpack_config {
+    int strip;            /* leading parts of each name to take off; what has no more is left out */
+    const char *inside;   /* NULL, or what the last of these must be, else it is left out */
+    uint64_t limit_bytes; /* of all files, as they are unpacked; 0: 4 GiB */
+    size_t limit_entries; /* 0: 100,000 */
+    bool (*go_on)(void *user, uint64_t bytes); /* unpacked so far; false: stop; NULL */
+    void *user;
+} fvi_unpack_config;
+
+/* An archive into a new folder, which is made, and is gone again after a failure. Regular files and
+   folders only: links, devices and the like, names that are absolute or have "..", a backslash, a
+   control character or bad UTF-8, a name that is there twice, and encrypted files are FV_E_FORMAT.
+   Names with a part that begins with a dot are left out. FV_E_MEMORY past a limit, FV_E_CANCELLED,
+   FV_E_IO. */
+fv_status fvi_unpack(const char *folder, const char *archive, const fvi_unpack_config *config);
+
 #endif
