@@ -347,6 +347,69 @@ typedef struct fv_sheet_config {
 FV_API fv_status fv_sheet_draw(fv_picture *sheet, const uint8_t *const *pixels, int n, int height,
                                int width, int channels, const fv_sheet_config *config);
 
+/* ---- known data sets: what others publish, brought to this machine ---- */
+
+/** A data set that fv_dataset_get can bring. All texts are static. */
+typedef struct fv_known_dataset {
+    const char *name;     /* "mnist": of the folder, too */
+    const char *summary;  /* one line */
+    const char *licence;  /* as its owner states it, or that none is stated */
+    const char *citation; /* what to cite when it was used */
+    const char *url;      /* where its owner describes it */
+    int train, test;      /* pictures; test 0: the set has no parts */
+    fv_shape shape;       /* of one picture: H, W, C */
+    int classes;
+    uint64_t bytes; /* to bring over the network, about */
+} fv_known_dataset;
+
+/** The known sets in order; NULL past the end. */
+FV_API const fv_known_dataset *fv_dataset_known(int i);
+
+/** Whether folder/NAME holds that set already. Judged by names and sizes, not by content. */
+FV_API bool fv_dataset_is_there(const char *name, const char *folder);
+
+/** Where fv_dataset_get is. The texts are borrowed for the call. */
+typedef struct fv_get_progress {
+    const char *doing;    /* "getting" or "unpacking" */
+    const char *file;     /* "train-images-idx3-ubyte.gz" */
+    uint64_t done, total; /* bytes of the whole set, from former sittings, too; total 0: unknown */
+    double bytes_per_second; /* of this sitting; 0: not known yet */
+} fv_get_progress;
+
+/** All zero is the default. */
+typedef struct fv_get_config {
+    /* Where the files lie already: a folder, or an address that begins with file://, http:// or
+       https://. NULL: the known addresses, first the owner's. */
+    const char *from;
+    bool force;       /* bring it again although it is there */
+    double timeout_s; /* give an address up when nothing came for so long; 0: 30 */
+    bool (*progress)(const fv_get_progress *progress, void *user); /* false: stop */
+    void *user;
+} fv_get_config;
+
+/**
+ * Bring a known data set into folder/NAME, which fv_dataset_open reads afterwards. Folders that are
+ * missing are made. Returns at once when the set is there.
+ *
+ * A file is fetched into NAME.part and gets its name when its SHA-256 is the one that Fovea knows;
+ * of a set that comes as an archive of no stable bytes, the digest is that of all files in it. A
+ * transfer that broke off goes on where it stopped. Addresses are tried in order; nothing but http,
+ * https and file is spoken, certificates are checked. libcurl takes a proxy from the environment
+ * (http_proxy, https_proxy, no_proxy).
+ *
+ *   name    of a known set
+ *   folder  what NAME will lie in; nothing is read from the environment
+ *   config  NULL: defaults
+ *
+ * Errors: ARG no such set, or config->from is no folder or address; IO nothing could be reached
+ *         (says what, and which files to get otherwise), no room, a folder that cannot be written,
+ *         or another process is at work on the same set; FORMAT content with another digest (says
+ *         both; it is removed); CANCELLED by progress; MEMORY; UNSUPPORTED.
+ * Threads: before libcurl 7.84, one call at a time in a process.
+ * Judge:  tests/test_fetch.c, tests/test_fetch_http.c.
+ */
+FV_API fv_status fv_dataset_get(const char *name, const char *folder, const fv_get_config *config);
+
 #ifdef __cplusplus
 }
 #endif

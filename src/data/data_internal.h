@@ -253,4 +253,61 @@ int fvi_made_pick(fvi_made_rng *rng, int below);                  /* 0 .. below-
 int fvi_made_digit(uint8_t *pixels, int height, int width, int channels, uint64_t seed,
                    fv_split split, int i);
 
+/* ---- fetch_list.c, fetch.c, fetch_url.c: known data sets ---- */
+
+typedef struct fvi_known_file {
+    const char *name;   /* on the disk, and below fv_get_config.from */
+    const char *remote; /* below a mirror; NULL: name */
+    uint64_t size;      /* bytes; 0: the owner makes the archive anew each time, see tree_sha256 */
+    const char *sha256; /* NULL with size 0 */
+    /* Of what gunzip gives, or NULL: a copy that somebody compressed again is as good. */
+    const char *content_sha256;
+    uint64_t content_size;
+} fvi_known_file;
+
+#define FVI_KNOWN_FILES 4
+#define FVI_KNOWN_MIRRORS 3
+#define FVI_KNOWN_HOLDS 10
+
+/* One set: plain files that stay as they are, or one archive, which becomes the folder. */
+typedef struct fvi_known {
+    fv_known_dataset info;
+    const char *mirror[FVI_KNOWN_MIRRORS]; /* addresses that end in '/', the owner's first */
+    fvi_known_file file[FVI_KNOWN_FILES];
+    bool is_archive;
+    fvi_unpack_config unpack; /* of an archive; go_on and user stay empty */
+    const char *tree_sha256;  /* of an unpacked archive, see fvi_sha256_tree; or NULL */
+    /* What an unpacked archive has: files of so many bytes, or 0 for any size and for folders. */
+    struct {
+        const char *name;
+        uint64_t size;
+    } holds[FVI_KNOWN_HOLDS];
+} fvi_known;
+
+const fvi_known *fvi_known_at(int i);              /* NULL past the end */
+const fvi_known *fvi_known_find(const char *name); /* NULL: no such set */
+bool fvi_known_is_there(const fvi_known *set, const char *folder);
+/* fv_dataset_get for a set that need not be in the list. */
+fv_status fvi_fetch(const fvi_known *set, const char *folder, const fv_get_config *config);
+
+/* What one address gives, written into save. */
+typedef struct fvi_transfer {
+    const char *url;
+    fvi_save *save;
+    uint64_t begin;   /* bytes that are there already; asked for is what follows */
+    uint64_t limit;   /* bytes at most, with those */
+    double timeout_s; /* longest wait for the next byte; 0: 30 */
+    bool (*progress)(void *user, uint64_t done, uint64_t total); /* total 0: unknown; NULL */
+    void *user;
+    uint64_t done;        /* out: bytes that are there now */
+    bool is_ours;         /* out: a failure that no other address would cure */
+    bool is_from_start;   /* out: it cannot go on in the middle; begin with 0 */
+    fv_status save_error; /* what writing failed with */
+    double heard_s;       /* when the last byte came */
+    bool is_stalled;
+} fvi_transfer;
+/* The message of a failure is the reason alone, such as "HTTP 404"; the caller says what was to be
+   got. */
+fv_status fvi_transfer_run(fvi_transfer *transfer);
+
 #endif
