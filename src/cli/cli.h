@@ -134,6 +134,8 @@ int cmd_summary(const cli_settings *s);
 int cmd_recipes(const cli_settings *s);
 int cmd_demo(const cli_settings *s);
 int cmd_data_info(const cli_settings *s);
+int cmd_data_get(const cli_settings *s);
+int cmd_data_list(const cli_settings *s);
 int cmd_version(const cli_settings *s);
 
 #endif
