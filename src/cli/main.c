@@ -26,9 +26,9 @@ static const cli_command main_commands[] = {
      NULL, " json ", 1, 1, cmd_summary},
     {"recipes", "[NAME]", "List the recipes that ship with Fovea, or print one", NULL, " ", 0, 1,
      cmd_recipes},
-    {"demo", "[--out FOLDER]", "Watch LeNet-5 learn drawn digits, then see what it learnt",
-     "Writes the model and the history into FOLDER (fovea-demo).\n", " out seed threads quiet isa ",
-     0, 0, cmd_demo},
+    {"demo", "[--out FOLDER]", "Watch two networks learn: is a face happy, how many fingers are up",
+     "Writes models, histories and a contact sheet of the mistakes into FOLDER (fovea-demo).\n",
+     " out epochs count seed threads quiet isa ", 0, 0, cmd_demo},
     {"data", "VERB ...", "Look at data sets, convert and split them", NULL, " ", 0, 0, NULL},
     {"data info", "PATH [options]", "Say what a data set holds",
      "Counts of each class and part, shape and type of the pictures, their values by channel (of "
