@@ -103,6 +103,10 @@ int cli_data_open_sized(fv_dataset **dataset, const char *path, fv_split split,
 /* A name out of a file, to stdout, at least width columns (below 0: put to the right). */
 void cli_print_name(const char *name, int width);
 
+/* cmd_data_get.c: where `fovea data get` put the set of that name, if there is no such file and it
+   did; else path. */
+const char *cli_data_fetched(char out[CLI_PATH], const char *path);
+
 /* cli_guard.c */
 
 /* fv_dataset_open, but .h5 files are read by a child process with limits, so that no file can bring

@@ -317,7 +317,9 @@ fv_status cli_dataset_open(fv_dataset **dataset, const char *path, fv_split spli
                            const fv_dataset_config *config, const char **error)
 {
     static guard_head head;
+    char fetched[CLI_PATH];
     guard_line line;
+    path = cli_data_fetched(fetched, path);
     rlim_t bytes = guard_bytes(path);
     *dataset = NULL;
     *error = head.error;
@@ -351,6 +353,8 @@ fv_status cli_dataset_open(fv_dataset **dataset, const char *path, fv_split spli
 bool cli_dataset_has(const char *path, fv_split split)
 {
     struct stat st;
+    char fetched[CLI_PATH];
+    path = cli_data_fetched(fetched, path);
     rlim_t bytes = guard_bytes(path);
     /* In a folder the names of files tell; only a single file is looked into. */
     if (bytes == 0 || (stat(path, &st) == 0 && S_ISDIR(st.st_mode)))

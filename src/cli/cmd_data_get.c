@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define GET_BAR 24
 #define GET_REDRAW_S 0.1
@@ -29,13 +30,14 @@ static void get_catch_signals(bool on)
         sigaction(numbers[i], &action, NULL);
 }
 
-/* The folder that sets lie in: --out, or Fovea's part of the user's cache. false: there is none. */
-static bool get_folder(char out[CLI_PATH], const cli_settings *s)
+/* The folder that sets lie in: the given one, or Fovea's part of the user's cache. false: there is
+   none. */
+static bool get_folder(char out[CLI_PATH], const char *given)
 {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     int length;
-    if (s->out)
-        length = snprintf(out, CLI_PATH, "%s", s->out);
+    if (given)
+        length = snprintf(out, CLI_PATH, "%s", given);
     else if (cache && cache[0] == '/') /* relative ones are to be ignored, says the specification */
         length = snprintf(out, CLI_PATH, "%s/fovea", cache);
     else if (home && home[0] == '/')
@@ -43,6 +45,17 @@ static bool get_folder(char out[CLI_PATH], const cli_settings *s)
     else
         return false;
     return length < CLI_PATH;
+}
+
+const char *cli_data_fetched(char out[CLI_PATH], const char *path)
+{
+    const fv_known_dataset *set = NULL;
+    char folder[CLI_PATH];
+    if (access(path, F_OK) == 0) return path;
+    for (int i = 0; (set = fv_dataset_known(i)) != NULL && strcmp(set->name, path) != 0; i++) {
+    }
+    if (!set || !get_folder(folder, NULL) || !fv_dataset_is_there(path, folder)) return path;
+    return snprintf(out, CLI_PATH, "%s/%s", folder, path) < CLI_PATH ? out : path;
 }
 
 /* "11.6 MB". */
@@ -150,7 +163,7 @@ int cmd_data_get(const cli_settings *s)
     char folder[CLI_PATH];
     const char *name = s->args[0];
     const fv_known_dataset *set = get_find(name);
-    if (!get_folder(folder, s))
+    if (!get_folder(folder, s->out))
         return cli_fail(CLI_USAGE, "data get: HOME and XDG_CACHE_HOME name no folder; say where "
                                    "the set is to lie: --out FOLDER");
     if (!set) /* the library knows what was meant */
@@ -227,7 +240,7 @@ static void get_list_json(const char *folder)
 int cmd_data_list(const cli_settings *s)
 {
     char folder[CLI_PATH];
-    bool has_folder = get_folder(folder, s);
+    bool has_folder = get_folder(folder, s->out);
     if (s->json)
         get_list_json(has_folder ? folder : NULL);
     else

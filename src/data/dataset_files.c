@@ -325,6 +325,14 @@ static fv_status files_missing(const char *path)
             return fvi_fail(FV_E_IO, "no file or folder \"%s\"; did you mean \"made:%s\"?",
                             fvi_path_text(safe, path), made->name);
     }
+    const fv_known_dataset *known;
+    for (int i = 0; (known = fv_dataset_known(i)) != NULL; i++) {
+        if (strcmp(path, known->name) == 0)
+            return fvi_fail(FV_E_IO,
+                            "no file or folder \"%s\"; `fovea data get %s` fetches the set of that "
+                            "name",
+                            path, path);
+    }
     return fvi_fail(FV_E_IO, "no file or folder \"%s\"", fvi_path_text(safe, path));
 }
 
