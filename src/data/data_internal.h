@@ -249,9 +249,21 @@ uint32_t fvi_made_word(fvi_made_rng *rng);
 float fvi_made_between(fvi_made_rng *rng, float low, float high); /* uniform */
 int fvi_made_pick(fvi_made_rng *rng, int below);                  /* 0 .. below-1; below is small */
 
-/* made_digits.c */
+/* made_digits.c, made_faces.c, made_hands.c, made_edges.c, made_shapes.c */
 int fvi_made_digit(uint8_t *pixels, int height, int width, int channels, uint64_t seed,
                    fv_split split, int i);
+int fvi_made_face(uint8_t *pixels, int height, int width, int channels, uint64_t seed,
+                  fv_split split, int i);
+int fvi_made_hand(uint8_t *pixels, int height, int width, int channels, uint64_t seed,
+                  fv_split split, int i);
+int fvi_made_edge(uint8_t *pixels, int height, int width, int channels, uint64_t seed,
+                  fv_split split, int i);
+int fvi_made_shape(uint8_t *pixels, int height, int width, int channels, uint64_t seed,
+                   fv_split split, int i);
+int fvi_made_shape_boxes(fv_box *box, int room, int height, int width, uint64_t seed,
+                         fv_split split, int i);
+extern const char *const fvi_made_face_names[], *const fvi_made_edge_names[],
+                                                    *const fvi_made_shape_names[];
 
 /* ---- fetch_list.c, fetch.c, fetch_url.c: known data sets ---- */
 

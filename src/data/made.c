@@ -9,14 +9,13 @@
 #define MADE_TRAIN 8000
 #define MADE_TEST 1000
 #define MADE_MAX_CLASSES 16
-#define MADE_LEAST 8        /* sides, in pixels */
 #define MADE_FIRST_INDEX 16 /* of a stream: those before it belong to fvi_made_class */
 
 /* ---- random numbers ---- */
 
 static uint32_t made_stream(fv_split split, int i)
 {
-    return (uint32_t)i << 1 | (split == FV_TEST ? 1u : 0u);
+    return (uint32_t)i << 1 | (split == FV_TRAIN ? 0u : 1u);
 }
 
 int fvi_made_class(uint64_t seed, fv_split split, int i, int classes)
@@ -115,12 +114,12 @@ static fv_status made_check(fv_shape *shape, int *count, const fvi_made *made, f
     if ((size_t)*count > limit / each)
         return fvi_fail(FV_E_MEMORY, "made:%s: %d pictures are over the limit of %zu bytes",
                         made->name, *count, limit);
-    if (dim[0] < MADE_LEAST || dim[1] < MADE_LEAST || dim[0] > FVI_MADE_LARGEST ||
+    if (dim[0] < made->smallest || dim[1] < made->smallest || dim[0] > FVI_MADE_LARGEST ||
         dim[1] > FVI_MADE_LARGEST || (dim[2] != 1 && dim[2] != 3))
         return fvi_fail(FV_E_ARG,
                         "made:%s: pictures of %dx%dx%d, expected sides of %d to %d and 1 or 3 "
                         "channels",
-                        made->name, dim[0], dim[1], dim[2], MADE_LEAST, FVI_MADE_LARGEST);
+                        made->name, dim[0], dim[1], dim[2], made->smallest, FVI_MADE_LARGEST);
     return FV_OK;
 }
 
@@ -162,6 +161,10 @@ fv_status fvi_made_open(fv_dataset **dataset, const char *name, fv_split split,
 
 static const fvi_made made_sets[] = {
     {"digits", 28, 28, 1, 10, NULL, 8, fvi_made_digit, NULL},
+    {"faces", 64, 64, 3, 2, fvi_made_face_names, 24, fvi_made_face, NULL},
+    {"hands", 64, 64, 3, 6, NULL, 24, fvi_made_hand, NULL},
+    {"edges", 32, 32, 1, 5, fvi_made_edge_names, 8, fvi_made_edge, NULL},
+    {"shapes", 64, 64, 3, 6, fvi_made_shape_names, 24, fvi_made_shape, fvi_made_shape_boxes},
 };
 
 const fvi_made *fvi_made_at(int i)
