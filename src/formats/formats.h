@@ -77,6 +77,26 @@ fv_status fvi_hdf5_read_strings(const fvi_hdf5 *file, const char *name, fvi_valu
 bool fvi_hdf5_is(const unsigned char *bytes,
                  size_t size); /* signature at 0, 512, 1024, ...; works without libhdf5 too */
 
+/* ---- hdf5_write.c ---- */
+
+/* A new HDF5 file in the oldest format, contiguous, without times: any version reads it, the same
+   input gives the same bytes. create, add ..., write_rows ..., commit or abort; until commit the old
+   file stands. Sets may be larger than memory. */
+typedef struct fvi_hdf5_save fvi_hdf5_save;
+fv_status fvi_hdf5_create(fvi_hdf5_save **save, const char *path);
+/* A data set at the top of the file. FV_E_ARG: no name, one with "/", one that is there. */
+fv_status fvi_hdf5_add(fvi_hdf5_save *save, const char *name, const fv_shape *shape,
+                       fv_dtype dtype);
+/* A rank-1 data set of strings, padded with NUL. */
+fv_status fvi_hdf5_add_strings(fvi_hdf5_save *save, const char *name, const char *const *strings,
+                               int count);
+/* Rows first .. first + count - 1 of a set, in any order, each once (of a scalar: row 0). */
+fv_status fvi_hdf5_write_rows(fvi_hdf5_save *save, const char *name, int first, int count,
+                              const void *data);
+/* Frees save whatever happens. FV_E_STATE: rows are missing. */
+fv_status fvi_hdf5_commit(fvi_hdf5_save *save);
+void fvi_hdf5_abort(fvi_hdf5_save *save); /* NULL allowed */
+
 /* ---- arrays.c: IDX; gzip through zlib ---- */
 
 /* What an IDX file says before its data. */

@@ -325,4 +325,42 @@ fv_status fvi_hdf5_read_rows(const fvi_hdf5 *file, const char *name, int first, 
     return hdf5_absent();
 }
 
+fv_status fvi_hdf5_create(fvi_hdf5_save **save, const char *path)
+{
+    (void)path;
+    *save = NULL;
+    return hdf5_absent();
+}
+
+fv_status fvi_hdf5_add(fvi_hdf5_save *save, const char *name, const fv_shape *shape, fv_dtype dtype)
+{
+    (void)save, (void)name, (void)shape, (void)dtype;
+    return hdf5_absent();
+}
+
+fv_status fvi_hdf5_add_strings(fvi_hdf5_save *save, const char *name, const char *const *strings,
+                               int count)
+{
+    (void)save, (void)name, (void)strings, (void)count;
+    return hdf5_absent();
+}
+
+fv_status fvi_hdf5_write_rows(fvi_hdf5_save *save, const char *name, int first, int count,
+                              const void *data)
+{
+    (void)save, (void)name, (void)first, (void)count, (void)data;
+    return hdf5_absent();
+}
+
+fv_status fvi_hdf5_commit(fvi_hdf5_save *save)
+{
+    (void)save;
+    return hdf5_absent();
+}
+
+void fvi_hdf5_abort(fvi_hdf5_save *save)
+{
+    (void)save;
+}
+
 #endif

@@ -7,6 +7,9 @@
 
 #define H5_USE_110_API
 #include <hdf5.h>
+#if H5_VERSION_GE(1, 13, 0)
+#include <H5FDdevelop.h> /* H5FD_class_t */
+#endif
 
 typedef struct fvi_hdf5_rows fvi_hdf5_rows;
 
