@@ -66,6 +66,7 @@ static void idx_names(void **state)
         {"t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"},
         {"t10k-images.idx3-ubyte", "t10k-labels.idx1-ubyte"},
         {"test-images.idx3.ubyte", "test-labels-idx1-ubyte"},
+        {"emnist-letters-test-images-idx3-ubyte", "emnist-letters-test-labels-idx1-ubyte"},
     };
     fv_dataset *d;
     char path[FOLDER_PATH];

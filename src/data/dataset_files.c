@@ -57,33 +57,15 @@ static bool files_ends(const char *name, const char *end)
     return n >= e && strcmp(name + n - e, end) == 0;
 }
 
-/* "train-images-idx3-ubyte", "t10k-labels.idx1-ubyte.gz". */
+/* "train-images-idx3-ubyte", "t10k-labels.idx1-ubyte.gz", "emnist-letters-test-images-...". */
 static bool files_is_idx(files_place *place, const char *name)
 {
-    static const struct {
-        const char *name;
-        int split, role;
-    } known[] = {
-        {"train-images-idx3-ubyte", FV_TRAIN, FILES_X},
-        {"train-labels-idx1-ubyte", FV_TRAIN, FILES_Y},
-        {"t10k-images-idx3-ubyte", FV_TEST, FILES_X},
-        {"t10k-labels-idx1-ubyte", FV_TEST, FILES_Y},
-        {"test-images-idx3-ubyte", FV_TEST, FILES_X},
-        {"test-labels-idx1-ubyte", FV_TEST, FILES_Y},
-    };
-    char plain[32];
-    size_t length = strlen(name) - (files_ends(name, ".gz") ? 3 : 0);
-    if (length >= sizeof plain) return false;
-    for (size_t i = 0; i < length; i++) {
-        plain[i] = name[i] == '.' ? '-' : name[i];
-    }
-    plain[length] = '\0';
-    for (size_t i = 0; i < FVI_COUNT(known); i++) {
-        if (strcmp(plain, known[i].name) != 0) continue;
-        *place = (files_place){FILES_IDX, known[i].split, known[i].role};
-        return true;
-    }
-    return false;
+    int split, role;
+    const char *idx = strstr(name, "idx");
+    bool is_idx = idx && (files_ends(name, "ubyte") || files_ends(name, "ubyte.gz"));
+    if (!is_idx || !fvi_array_is_named(&split, &role, name) || split < 0) return false;
+    *place = (files_place){FILES_IDX, split, role};
+    return true;
 }
 
 /* data_batch_1.bin, test_batch.bin, train.bin, test.bin. */

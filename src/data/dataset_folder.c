@@ -17,6 +17,7 @@ static const struct {
     {"val", FV_VALIDATION},   {"validation", FV_VALIDATION},
     {"valid", FV_VALIDATION}, {"dev", FV_VALIDATION},
     {"test", FV_TEST},        {"testing", FV_TEST},
+    {"t10k", FV_TEST}, /* MNIST's ten thousand */
 };
 
 int fvi_split_of(const char *word, size_t size)
