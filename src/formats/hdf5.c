@@ -21,12 +21,8 @@ bool fvi_hdf5_is(const unsigned char *bytes, size_t size)
 
 #include "formats/hdf5_lib.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define HDF5_MAX_DEPTH 64
 #define HDF5_MAX_GROUPS ((size_t)20000)
@@ -76,22 +72,6 @@ const char *fvi_hdf5_reason(char reason[FVI_SAFE_TEXT])
 
 /* ---- the file ---- */
 
-static fv_status hdf5_check_path(const char *path, uint64_t *bytes)
-{
-    char safe[FVI_SAFE_TEXT], why[128];
-    struct stat about;
-    if (path == NULL) return fvi_fail(FV_E_ARG, "the path of an HDF5 file is NULL");
-    if (stat(path, &about) != 0 || access(path, R_OK) != 0) {
-        int number = errno;
-        if (strerror_r(number, why, sizeof why) != 0) snprintf(why, sizeof why, "%d", number);
-        return fvi_fail(FV_E_IO, "cannot open \"%s\": %s", fvi_safe(safe, path), why);
-    }
-    if (!S_ISREG(about.st_mode))
-        return fvi_fail(FV_E_IO, "cannot read \"%s\": not a regular file", fvi_safe(safe, path));
-    *bytes = (uint64_t)about.st_size;
-    return FV_OK;
-}
-
 static fv_status hdf5_open(fvi_hdf5 *file, const char *path)
 {
     char safe[FVI_SAFE_TEXT], reason[FVI_SAFE_TEXT];
@@ -114,20 +94,21 @@ static fv_status hdf5_open(fvi_hdf5 *file, const char *path)
 fv_status fvi_hdf5_open(fvi_hdf5 **file, const char *path)
 {
     *file = NULL;
-    uint64_t bytes;
-    FVI_TRY(hdf5_check_path(path, &bytes));
+    if (path == NULL) return fvi_fail(FV_E_ARG, "the path of an HDF5 file is NULL");
     fvi_hdf5 *made = fvi_alloc(1, sizeof *made, "an HDF5 file");
     if (made == NULL) return FV_E_MEMORY;
-    made->bytes = bytes;
-    fv_status status = fvi_hdf5_rows_new(&made->rows);
-    fvi_hdf5_guard guard = fvi_hdf5_begin();
-    if (status == FV_OK) status = hdf5_open(made, path);
-    if (status != FV_OK) fvi_hdf5_rows_free(made->rows);
-    fvi_hdf5_end(guard, status);
+    made->file = -1;
+    fv_status status = fvi_reader_open(&made->reader, path);
+    if (status == FV_OK) status = fvi_hdf5_rows_new(&made->rows);
+    if (status == FV_OK) {
+        made->bytes = fvi_reader_size(made->reader);
+        fvi_hdf5_guard guard = fvi_hdf5_begin();
+        status = fvi_hdf5_end(guard, hdf5_open(made, path));
+    }
     if (status == FV_OK)
         *file = made;
     else
-        fvi_free(made);
+        fvi_hdf5_close(made);
     return status;
 }
 
@@ -136,8 +117,9 @@ void fvi_hdf5_close(fvi_hdf5 *file)
     if (file == NULL) return;
     fvi_hdf5_guard guard = fvi_hdf5_begin();
     fvi_hdf5_rows_free(file->rows);
-    H5Fclose(file->file);
+    if (file->file >= 0) H5Fclose(file->file);
     fvi_hdf5_end(guard, FV_OK);
+    fvi_reader_close(file->reader);
     fvi_free(file);
 }
 

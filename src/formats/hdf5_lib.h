@@ -15,6 +15,7 @@ typedef struct fvi_hdf5_rows fvi_hdf5_rows;
 
 struct fvi_hdf5 {
     hid_t file;
+    fvi_reader *reader;  /* of the same file */
     uint64_t bytes;      /* of the whole file */
     fvi_hdf5_rows *rows; /* hdf5_rows.c: what stays open between calls */
 };
@@ -71,6 +72,10 @@ fv_status fvi_hdf5_set_check_claim(fvi_hdf5_set *d);
 fv_status fvi_hdf5_set_check_rows(const fvi_hdf5_set *d, int first, int end, unsigned char *seen);
 /* hdf5_read.c: the dtype, and the type in native order to read it as, which the caller closes. */
 fv_status fvi_hdf5_set_type(const fvi_hdf5_set *d, fv_dtype *dtype, hid_t *native);
+
+/* hdf5_heap.c: strings of varying length lie in heaps, whose sizes libhdf5 believes. Of contiguous
+   sets (others are rare) every string must be in a heap that is whole: FV_E_FORMAT. */
+fv_status fvi_hdf5_set_check_heap(const fvi_hdf5_set *d);
 
 /* ---- hdf5_rows.c ---- */
 

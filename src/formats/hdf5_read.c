@@ -91,7 +91,9 @@ static fv_status read_number(const fvi_hdf5_set *d, hid_t type, fv_dtype *dtype)
             return read_refuse_type(d, "numbers in VAX order");
         if (class == H5T_INTEGER) return read_integer(d, type, dtype);
         size_t width = H5Tget_size(type);
-        if (!read_is_ieee(type, width)) return read_refuse_type(d, "floats that are not IEEE");
+        if (H5Tget_offset(type) != 0 || H5Tget_precision(type) != 8 * width ||
+            !read_is_ieee(type, width))
+            return read_refuse_type(d, "floats that are not IEEE");
         *dtype = width == 2 ? FV_FLOAT16 : width == 4 ? FV_FLOAT32 : FV_FLOAT64;
         return FV_OK;
     }
@@ -235,6 +237,7 @@ static fv_status read_strings_of(fvi_hdf5_set *d, fvi_value *list)
                         d->shape.dim[0], READ_MAX_STRINGS);
     FVI_TRY(fvi_hdf5_set_check(d, SIZE_MAX));
     bool is_variable = H5Tis_variable_str(d->type) > 0;
+    if (is_variable) FVI_TRY(fvi_hdf5_set_check_heap(d));
     hid_t type = is_variable ? H5Tcopy(H5T_C_S1) : H5Tcopy(d->type);
     if (type < 0) return fvi_fail(FV_E_MEMORY, "out of memory: an HDF5 type");
     if (is_variable) {
