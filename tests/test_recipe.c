@@ -286,10 +286,15 @@ typedef struct shipped_row {
 } shipped_row;
 
 static const shipped_row shipped_rows[] = {
-    {"happy", 37633, 37569},           {"signs", 1310, 1310},
-    {"lenet5", 61706, 61706},          {"lenet5_32x32x3", 62006, 62006},
-    {"convnet_39x39x3", 27301, 27301}, {"lenet5_32x32x3_8filters", 62958, 62958},
+    {"happy", 37633, 37569},
+    {"signs", 1310, 1310},
+    {"lenet5", 61706, 61706},
+    {"lenet5_32x32x3", 62006, 62006},
+    {"convnet_39x39x3", 27301, 27301},
+    {"lenet5_32x32x3_8filters", 62958, 62958},
     {"resnet20", 274042, 272474},
+    {"keras_mnist", 34826, 34826},
+    {"vgg16_cifar", 14719818, 14719818},
 };
 
 static void test_shipped(void **state)
@@ -347,6 +352,8 @@ static void test_shipped_layers(void **state)
     check_layer("lenet5_32x32x3_8filters", 1, 608, 28, 28, 8);
     check_layer("lenet5_32x32x3_8filters", 3, 3216, 10, 10, 16);
     check_layer("lenet5", 1, 156, 28, 28, 6);
+    check_layer("keras_mnist", 3, 18496, 11, 11, 64);
+    check_layer("vgg16_cifar", 18, 0, 1, 1, 512);
 }
 
 static bool value_equal(const fvi_value *a, const fvi_value *b)
