@@ -104,6 +104,28 @@ typedef struct fv_fit_config {
 FV_API fv_status fv_fit(fv_model *model, fv_history *history, const fv_dataset *train,
                         const fv_dataset *valid, const fv_fit_config *config);
 
+/** Training one step at a time, for loops of one's own: fv_fit is a loop around it. */
+typedef struct fv_trainer fv_trainer;
+
+/**
+ * A trainer with an optimizer that starts anew.
+ *
+ *   model    built; it must live as long
+ *   dataset  where the batches will come from: its labels are checked and choose the loss; it is
+ *            not kept
+ *   config   NULL: every default; only its loss and optimizer are looked at
+ *
+ * Owner:  the caller frees it with fv_trainer_free. NULL after a failure.
+ * Errors: ARG; STATE, SHAPE and FORMAT as in fv_fit; MEMORY.
+ */
+FV_API fv_status fv_trainer_new(fv_trainer **trainer, fv_model *model, const fv_dataset *dataset,
+                                const fv_fit_config *config);
+/** A batch through the model, the loss, back, and one move of the weights. Batch normalisation
+    keeps its moving averages. loss: out, the mean over the batch, may be NULL. Errors: ARG; NUMERIC
+    the loss, a gradient or a weight is not finite (names layer and tensor). */
+FV_API fv_status fv_trainer_step(fv_trainer *trainer, const fv_batch *batch, double *loss);
+FV_API void fv_trainer_free(fv_trainer *trainer);
+
 typedef struct fv_evaluation {
     int n, classes;
     double loss, accuracy;

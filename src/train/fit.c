@@ -4,6 +4,7 @@
 #include "train/train_internal.h"
 
 #include <math.h>
+#include <stdio.h>
 
 /* Pictures that the statistics of batch normalisation are averaged over at the end of an epoch. */
 #define FIT_STATISTICS 1024
@@ -13,55 +14,20 @@ typedef struct fit_state {
     fv_model *model;
     const fv_dataset *train, *valid;
     fv_fit_config config;
-    const fvi_loss_kind *kind;
-    fvi_targets targets;
+    fv_trainer *trainer;
     fv_loader *loader;
     double waited_s; /* in this epoch, for the loader */
-    fvi_optimizer *optimizer;
-    uint32_t step;
     fv_progress progress;
     bool is_stopped; /* by the callback, between two epochs' steps */
     int first_epoch; /* rows the history had before: the shuffles go on where they stopped */
 } fit_state;
 
-static fv_status fit_not_finite(const fit_state *f, int epoch, int step, const char *what)
-{
-    fvi_text where = {0};
-    bool is_found = fvi_context_find_nonfinite(f->model->context, &where);
-    fv_status s = fvi_fail(FV_E_NUMERIC,
-                           "training stopped at epoch %d, step %d: %s is not finite%s%s; "
-                           "try a smaller learning rate",
-                           epoch, step, what, is_found && where.data ? "; first in " : "",
-                           is_found && where.data ? where.data : "");
-    fvi_text_free(&where);
-    return s;
-}
-
-/* The next batch; its labels become what the loss looks at. */
 static fv_status fit_next(fit_state *f, fv_batch *batch)
 {
     double start = fvi_now();
     FVI_TRY(fv_loader_next(f->loader, batch));
     f->waited_s += fvi_now() - start;
-    f->targets.label = batch->y;
-    f->targets.target = batch->target;
     return FV_OK;
-}
-
-/* One step: a batch through the model, the loss, back, and one move of the weights. */
-static fv_status fit_step(fit_state *f, const fv_batch *batch, double *loss, double *right)
-{
-    fv_model *m = f->model;
-    const fvi_targets *t = &f->targets;
-    const float *y =
-        fvi_context_forward(m->context, batch->x, batch->n, true, t->logits, f->step++);
-    *loss = f->kind->rows(fvi_context_output_gradient(m->context), y, t, batch->n);
-    *right = f->kind->right(y, t, batch->n);
-    if (!isfinite(*loss)) return FV_E_NUMERIC;
-    fvi_context_backward(m->context, batch->x);
-    bool is_finite = fvi_optimizer_step(f->optimizer, m->kernels, m->context->threads, m->weights,
-                                        m->context->weight_gradients);
-    return is_finite ? FV_OK : FV_E_NUMERIC;
 }
 
 static void fit_rate(fv_progress *p, double start)
@@ -92,12 +58,14 @@ static fv_status fit_epoch(fit_state *f, fv_progress *p, fv_epoch *row)
     FVI_TRY(fv_loader_begin(f->loader, (uint32_t)(p->epoch - 1)));
     for (p->step = 1;; p->step++) {
         double loss = 0, right = 0;
+        char when[48];
         FVI_TRY(fit_next(f, &batch));
         if (batch.n == 0) break;
-        fv_status s = fit_step(f, &batch, &loss, &right);
-        if (s == FV_E_NUMERIC)
-            return fit_not_finite(f, p->epoch, p->step,
-                                  isfinite(loss) ? "a gradient or a weight" : "the loss");
+        fv_status s = fvi_trainer_step(f->trainer, &batch, &loss, &right);
+        if (s == FV_E_NUMERIC) {
+            snprintf(when, sizeof when, "epoch %d, step %d", p->epoch, p->step);
+            return fvi_trainer_not_finite(f->trainer, when, loss);
+        }
         if (s != FV_OK) return s;
         loss_sum += loss;
         right_sum += right;
@@ -149,7 +117,7 @@ static fv_status fit_statistics(fit_state *f, int most)
         bool is_short = batch.n < f->config.batch_size || seen + batch.n > most;
         if (status != FV_OK || batch.n == 0 || (is_short && seen > 0)) break;
         m->context->statistics++;
-        fvi_context_forward(m->context, batch.x, batch.n, true, f->targets.logits, f->step);
+        fvi_trainer_forward(f->trainer, &batch);
         if (most > FIT_STATISTICS_IN_HASTE && !fit_go_on(f)) break; /* fewer give a mean, too */
     }
     m->context->statistics = 0;
@@ -211,9 +179,7 @@ static fv_status fit_check(fit_state *f)
 {
     const fv_model *m = f->model;
     fv_fit_config *c = &f->config;
-    if (!m->is_built) return fvi_fail(FV_E_STATE, "fv_fit: the model is not built yet");
-    if (m->without_training)
-        return fvi_fail(FV_E_STATE, "fv_fit: the model was built without training");
+    FVI_TRY(fvi_trainer_check("fv_fit", m));
     if (f->train->count < 1)
         return fvi_fail(FV_E_FORMAT, "\"%s\" has no pictures to train on", f->train->name);
     if (c->epochs == 0) c->epochs = 1;
@@ -229,15 +195,14 @@ static fv_status fit_check(fit_state *f)
 static fv_status fit_prepare(fit_state *f)
 {
     fvi_targets t;
+    const fvi_loss_kind *kind;
     FVI_TRY(fit_check(f));
-    if (f->valid) FVI_TRY(fvi_loss_choose(&f->kind, &t, f->model, f->valid, f->config.loss));
-    FVI_TRY(fvi_loss_choose(&f->kind, &t, f->model, f->train, f->config.loss));
+    if (f->valid) FVI_TRY(fvi_loss_choose(&kind, &t, f->model, f->valid, f->config.loss));
+    FVI_TRY(fv_trainer_new(&f->trainer, f->model, f->train, &f->config));
     const fv_loader_config loader = {.batch_size = f->config.batch_size,
                                      .seed = f->config.seed,
                                      .without_shuffle = f->config.without_shuffle};
-    f->targets = t;
     FVI_TRY(fvi_train_loader(&f->loader, f->model, f->train, &loader));
-    FVI_TRY(fvi_optimizer_new(&f->optimizer, &f->config.optimizer, f->model->trainable_floats));
     if (fv_dataset_path(f->train, 0)) f->model->resize = fv_dataset_resize(f->train);
     if (f->model->n_classes == 0)
         FVI_TRY(fv_model_set_classes(f->model, (const char *const *)f->train->class_name,
@@ -254,7 +219,7 @@ fv_status fv_fit(fv_model *model, fv_history *history, const fv_dataset *train,
     if (history) f.first_epoch = history->count;
     fv_status s = fit_prepare(&f);
     if (s == FV_OK) s = fit_run(&f, history);
-    fvi_optimizer_free(f.optimizer);
+    fv_trainer_free(f.trainer);
     fv_loader_free(f.loader);
     return s;
 }

@@ -52,6 +52,18 @@ typedef struct fvi_go_on {
 fv_status fvi_evaluate(fv_model *model, fv_evaluation *evaluation, const fv_dataset *dataset,
                        fv_loss loss, const fvi_go_on *go_on);
 
+/* trainer.c: fv_trainer from the inside */
+
+/* FV_E_STATE unless the model can be trained. */
+fv_status fvi_trainer_check(const char *who, const fv_model *model);
+/* The outputs of a training batch, which teach batch normalisation its statistics. */
+const float *fvi_trainer_forward(fv_trainer *trainer, const fv_batch *batch);
+/* One step: out the sum of the losses and how many were right. FV_E_NUMERIC without a message, for
+   the caller to make one with fvi_trainer_not_finite. */
+fv_status fvi_trainer_step(fv_trainer *trainer, const fv_batch *batch, double *loss, double *right);
+/* "training stopped at WHEN: ..."; loss: as the step gave it. */
+fv_status fvi_trainer_not_finite(const fv_trainer *trainer, const char *when, double loss);
+
 /* optimizer.c */
 typedef struct fvi_optimizer fvi_optimizer;
 fv_status fvi_optimizer_new(fvi_optimizer **optimizer, const fv_optimizer_config *config,
