@@ -154,6 +154,27 @@ FV_API size_t fv_model_parameters(const fv_model *model,
                                   size_t *trainable); /* trainable may be NULL; 0 before build */
 FV_API int fv_model_batch(const fv_model *model);     /* largest batch; 0 before build */
 
+/** The instruction set and the number of threads the model runs with. "" and 0 for NULL. */
+FV_API const char *fv_model_isa(const fv_model *model);
+FV_API int fv_model_threads(const fv_model *model);
+/**
+ * Floating-point operations that one image takes: two for each multiply-add of convolutions and
+ * dense layers, counted as if padding were pixels. What only adds, compares or looks up (biases,
+ * activations, pooling, batch normalisation, the optimizer) is not counted, as is usual.
+ *
+ *   training  forward, the gradient of the weights, and that of the input where weights stand below
+ *
+ * Errors: ARG; STATE not built; MEMORY.
+ */
+FV_API fv_status fv_model_flops(const fv_model *model, double *flops, bool training);
+/**
+ * What the processor can do at this moment with the model's instruction set and threads: runs
+ * multiply-adds that touch no memory for so many seconds (at most 60) and counts. gflops: out,
+ * billions of operations a second, two for each multiply-add. Not while the model runs.
+ * Errors: ARG; STATE not built.
+ */
+FV_API fv_status fv_model_peak(fv_model *model, double *gflops, double seconds);
+
 /** Names of the classes, saved with the model. n 0 forgets them. Copied. */
 FV_API fv_status fv_model_set_classes(fv_model *model, const char *const *names, int n);
 FV_API int fv_model_classes(const fv_model *model);
