@@ -49,7 +49,7 @@ expect 0 'usage: fovea COMMAND' "$fovea" help
 expect 0 'usage: fovea COMMAND' "$fovea" --help
 expect 0 '^fovea [0-9]+\.[0-9]+\.[0-9]+$' "$fovea" version
 expect 0 '^fovea [0-9]' "$fovea" --version
-for command in train evaluate predict summary recipes demo version help; do
+for command in train evaluate predict summary recipes demo bench version help; do
     expect 0 "usage: fovea $command" "$fovea" help "$command"
     expect 0 "usage: fovea $command" "$fovea" "$command" --help
 done

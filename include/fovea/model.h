@@ -169,8 +169,9 @@ FV_API int fv_model_threads(const fv_model *model);
 FV_API fv_status fv_model_flops(const fv_model *model, double *flops, bool training);
 /**
  * What the processor can do at this moment with the model's instruction set and threads: runs
- * multiply-adds that touch no memory for so many seconds (at most 60) and counts. gflops: out,
- * billions of operations a second, two for each multiply-add. Not while the model runs.
+ * multiply-adds that touch no memory for so many seconds (at most 60). gflops: out, billions of
+ * operations a second, two for each multiply-add, in the fastest half millisecond. Not while the
+ * model runs.
  * Errors: ARG; STATE not built.
  */
 FV_API fv_status fv_model_peak(fv_model *model, double *gflops, double seconds);

@@ -23,9 +23,9 @@ enum {
 /* Every option of every command has its place here; a command lists those it takes. */
 typedef struct cli_settings {
     const char *data, *val, *optimizer, *out, *history, *isa;
-    const char *x, *y, *resize, *augment, *from, *size;
+    const char *x, *y, *resize, *augment, *from, *size, *mode;
     long epochs, batch, seed, threads, top, memory, count, channels;
-    double lr, min_accuracy, val_split, test_split;
+    double lr, min_accuracy, val_split, test_split, seconds;
     bool json, quiet, force, strict;
     bool has_min_accuracy, has_val_split, has_test_split;
     int n_args; /* what is no option */
@@ -47,8 +47,8 @@ const cli_command *cli_command_at(int i);
 
 /* cli_options.c */
 
-/* Fill s from argv, which begins with the command's name. CLI_DONE, or CLI_USAGE with one line on
-   stderr. */
+/* Fill s from argv, which begins with the command's name, and isa from FOVEA_ISA when no option
+   says. CLI_DONE, or CLI_USAGE with one line on stderr. */
 int cli_options_read(cli_settings *s, const cli_command *command, int argc, char **argv);
 void cli_options_help(const cli_command *command); /* the options it takes, to stdout */
 
@@ -137,6 +137,7 @@ int cmd_predict(const cli_settings *s);
 int cmd_summary(const cli_settings *s);
 int cmd_recipes(const cli_settings *s);
 int cmd_demo(const cli_settings *s);
+int cmd_bench(const cli_settings *s);
 int cmd_data_info(const cli_settings *s);
 int cmd_data_get(const cli_settings *s);
 int cmd_data_list(const cli_settings *s);

@@ -63,7 +63,10 @@ static const option_row option_rows[] = {
     {"top", "K", OPTION_INTEGER, AT(top), 1, 1000000, "show the K most probable classes (1)"},
     {"json", NULL, OPTION_FLAG, AT(json), 0, 0, "print JSON for programs"},
     {"quiet", NULL, OPTION_FLAG, AT(quiet), 0, 0, "no progress, no lines for epochs"},
-    {"isa", "NAME", OPTION_TEXT, AT(isa), 0, 0, "use this instruction set (the best there is)"},
+    {"mode", "MODE", OPTION_TEXT, AT(mode), 0, 0, "train or infer (train)"},
+    {"seconds", "S", OPTION_NUMBER, AT(seconds), 0.001, 3600, "measure each for so long (2)"},
+    {"isa", "NAME", OPTION_TEXT, AT(isa), 0, 0,
+     "use this instruction set (FOVEA_ISA, or the best there is)"},
 };
 #define OPTION_COUNT (sizeof option_rows / sizeof option_rows[0])
 #define OPTION_HELP 1000
@@ -167,6 +170,8 @@ int cli_options_read(cli_settings *s, const cli_command *command, int argc, char
         int code = option_store(s, row, optarg ? optarg : "");
         if (code != CLI_DONE) return code;
     }
+    const char *isa = getenv("FOVEA_ISA");
+    if (!s->isa && isa && *isa && option_is_taken(command, "isa")) s->isa = isa;
     s->n_args = argc - optind;
     s->args = argv + optind;
     if (s->n_args < command->min_args)

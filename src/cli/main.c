@@ -29,6 +29,13 @@ static const cli_command main_commands[] = {
     {"demo", "[--out FOLDER]", "Watch two networks learn: is a face happy, how many fingers are up",
      "Writes models, histories and a contact sheet of the mistakes into FOLDER (fovea-demo).\n",
      " out epochs count seed threads quiet isa ", 0, 0, cmd_demo},
+    {"bench", "[RECIPE...] [options]", "Measure how fast networks train and predict here",
+     "On random pictures, each network in a process of its own: the median of some twenty pieces\n"
+     "of the time, the fastest and the slowest of them. GFLOP/s counts convolutions and dense\n"
+     "layers, two for each multiply-add; its share is that of multiply-adds that touch no memory,\n"
+     "measured in between. Memory is the most the process held. Without a name: a list of usual\n"
+     "ones. Figures of one run compare; those of two days, or of a busy machine, do not.\n",
+     " mode batch threads seconds isa json ", 0, 1000000, cmd_bench},
     {"data", "VERB ...", "Look at data sets, convert and split them", NULL, " ", 0, 0, NULL},
     {"data info", "PATH [options]", "Say what a data set holds",
      "Counts of each class and part, shape and type of the pictures, their values by channel (of "

@@ -90,7 +90,7 @@ const fvi_kernels *fvi_kernels_select(const char *isa);
    it. */
 const fvi_kernels *fvi_kernels_at(int i, bool *is_usable);
 /* kernels_peak.c: billions of multiplications and additions a second of multiply-adds that wait for
-   nothing, for at least so long: what the speed of the kernels is a share of. */
+   nothing, the fastest half millisecond of so long: what the kernels' speed is a share of. */
 double fvi_kernels_peak(const fvi_kernels *k, fvi_threads *threads, double seconds);
 
 /* ---- conv_lower.c: convolution as packed matrix products; dense is H = W = KH = KW = 1 with C
