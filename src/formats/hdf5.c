@@ -79,6 +79,7 @@ static fv_status hdf5_open(fvi_hdf5 *file, const char *path)
     if (access_list < 0) return fvi_fail(FV_E_MEMORY, "HDF5: %s", fvi_hdf5_reason(reason));
     H5Pset_fapl_sec2(access_list); /* plain reads, whatever the environment names */
     H5Pset_fclose_degree(access_list, H5F_CLOSE_STRONG);
+    H5Pset_sieve_buf_size(access_list, 1); /* a row is read as it is, not with its neighbours */
 #if H5_VERSION_GE(1, 10, 7)
     H5Pset_file_locking(access_list, false, true); /* read-only media have no locks */
 #endif
