@@ -256,6 +256,102 @@ typedef struct fv_box {
     of the first `room` of them, the one the picture is named for first. 0 where nothing is known. */
 FV_API int fv_dataset_boxes(const fv_dataset *dataset, int i, fv_box *boxes, int room);
 
+/* ---- the doctor: what would spoil training, or disturb it ---- */
+
+/** What was found out about the parts of a data set. It owns all the texts that it gives. */
+typedef struct fv_report fv_report;
+
+typedef enum fv_severity {
+    FV_NOTES = 0, /* good to know */
+    FV_WARNS,     /* training goes on, perhaps not as it is meant */
+    FV_SPOILS     /* training, or what is measured after it, would be worth little */
+} fv_severity;
+
+/** One thing that was found. */
+typedef struct fv_finding {
+    const char *code; /* "leak"; they stay the same, docs/doctor.md lists them */
+    fv_severity severity;
+    int count;          /* pictures; of what is said of classes or channels, those */
+    const char *text;   /* one line: what, where, how many */
+    const char *advice; /* one line: what to do */
+    int n_examples;
+    const char *const *examples; /* files, or "train#12": picture 12 of that part */
+} fv_finding;
+
+/** One part in figures. */
+typedef struct fv_part {
+    fv_split split;
+    const char *name; /* of the data set */
+    int count;        /* pictures in it */
+    int looked;       /* of them looked at: all, or a sample */
+    int unreadable;   /* of those looked at, and of those that were left out before */
+    fv_shape shape;   /* of one picture */
+    fv_dtype dtype;
+    int classes;                   /* 0: labels are targets that name no class */
+    const char *const *class_name; /* [classes] */
+    const int *class_count;        /* [classes] pictures of each */
+    int channels;
+    const double *min, *max, *mean, *deviation; /* [channels]; NaN when no picture can be read */
+} fv_part;
+
+/** All zero is the default. */
+typedef struct fv_doctor_config {
+    /* Labels, shapes and a sample of the pictures: what takes a moment, before each training. No
+       search for copies. */
+    bool cheap;
+    int sample; /* pictures of each part that cheap looks at; 0: 64 */
+    /* Two pictures are near duplicates when they differ by at most this share of their contrast,
+       whatever their brightness: 0 is the same, 1 nothing in common. 0: 0.12; negative: look for
+       equal pictures only. */
+    double near;
+    /* Above these shares a finding spoils training; else it warns. */
+    double unreadable_share; /* of all pictures; 0: 0.01 */
+    double constant_share;   /* of the pictures of a part; 0: 0.05 */
+    double leak_share;       /* of the part that is to test or validate; 0: 0.01 */
+    double imbalance;        /* largest class : smallest class that is worth a warning; 0: 4 */
+    int examples;            /* of each finding; 0: 5 */
+    int threads;             /* 0: as many as there are processors */
+    /* Called by the caller's thread now and then, done growing up to total. false: stop. */
+    bool (*progress)(void *user, int done, int total);
+    void *user;
+} fv_doctor_config;
+
+/**
+ * Look the parts of a data set over.
+ *
+ *   parts    [n_parts], the first the one to train on
+ *   splits   [n_parts] what they are called in the report; NULL: train, test, validation
+ *   config   NULL: all default
+ *
+ * Every picture is read once, and again only what looks like another; no pictures are kept, but
+ * about 100 bytes for each. Spoils: more than unreadable_share that cannot be read; one class only;
+ * a class without a picture to train on; a label without a class; parts that disagree about shape,
+ * type or classes; NaN or infinity; more than constant_share of one value throughout; more than
+ * leak_share of a part that are in an earlier part too. The report does not depend on the number of
+ * threads.
+ * Owner:  the caller frees *report with fv_report_free. It is NULL after a failure.
+ * Errors: ARG; MEMORY; CANCELLED by progress. A picture that cannot be read is a finding.
+ * Source: near duplicates have like perceptual hashes, the signs of 64 low frequencies (Zauner,
+ *         Implementation and Benchmarking of Perceptual Image Hash Functions, 2010), which are
+ *         found by multi-index hashing (Norouzi, Punjani, Fleet, Fast Search in Hamming Space,
+ *         2012), and then are compared pixel by pixel.  Judge: tests/test_doctor.c.
+ */
+FV_API fv_status fv_doctor_examine(fv_report **report, const fv_dataset *const *parts,
+                                   const fv_split *splits, int n_parts,
+                                   const fv_doctor_config *config);
+FV_API void fv_report_free(fv_report *report);
+/** Whether a finding spoils training. */
+FV_API bool fv_report_spoils(const fv_report *report);
+/** Findings, what spoils first. Borrowed; NULL past the end. */
+FV_API const fv_finding *fv_report_finding(const fv_report *report, int i);
+/** One line for each group of checks that found nothing. Borrowed; NULL past the end. */
+FV_API const char *fv_report_fine(const fv_report *report, int i);
+/** The parts, in the order in which they were given. Borrowed; NULL past the end. */
+FV_API const fv_part *fv_report_part(const fv_report *report, int i);
+/** All of it to be read by people, or (json) as one JSON object. text: out, freed by the caller
+    with fv_free. */
+FV_API fv_status fv_report_text(const fv_report *report, bool json, char **text);
+
 /* ---- pictures ---- */
 
 /** An 8-bit picture [H,W,C] that owns its pixels; C is 1 (grey) or 3 (RGB). */

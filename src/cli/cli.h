@@ -130,6 +130,12 @@ fv_status cli_train_run(cli_training *t, const cli_settings *s, int *signal);
 /* Refuse an output that exists, is a folder or cannot be made there. CLI_DONE when fine. */
 int cli_check_output(const char *option, const char *path, bool force);
 
+/* cmd_data_doctor.c */
+
+/* The doctor's quick look before training; what it finds goes to stderr. valid may be NULL. */
+void cli_doctor_warn(const fv_dataset *train, const fv_dataset *valid);
+int cmd_data_doctor(const cli_settings *s); /* args[0] is the path */
+
 /* One function a command; the table in main.c names them. */
 int cmd_train(const cli_settings *s);
 int cmd_evaluate(const cli_settings *s);

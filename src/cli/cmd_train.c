@@ -284,6 +284,16 @@ static int train_save(const cli_training *t, const cli_settings *s, const char *
     return CLI_DONE;
 }
 
+/* What the doctor sees at a glance; not of pictures that fv_fit will refuse. */
+static void train_warn(const cli_training *t)
+{
+    fv_shape takes = {0}, is = fv_dataset_shape(t->train);
+    bool is_taken = fv_model_input_shape(t->model, &takes) == FV_OK && takes.rank == is.rank;
+    for (int i = 0; i < is.rank; i++)
+        is_taken = is_taken && takes.dim[i] == is.dim[i];
+    if (is_taken) cli_doctor_warn(t->train, t->valid);
+}
+
 static int train_go(cli_training *t, const cli_settings *s, const char *out)
 {
     bool is_recipe;
@@ -291,6 +301,7 @@ static int train_go(cli_training *t, const cli_settings *s, const char *out)
     if (code == CLI_DONE) code = cli_data_open_parts(&t->train, &t->valid, s, t->model);
     if (code == CLI_DONE && is_recipe) code = train_fit_outputs(t, s);
     if (code != CLI_DONE) return code;
+    if (!s->quiet) train_warn(t);
     fv_status status = cli_train_run(t, s, &number);
     if (!s->quiet) {
         cli_data_report(t->train);

@@ -42,6 +42,12 @@ static const cli_command main_commands[] = {
      "a\n"
      "large set, of a sample), where it would lie, and what could not be read.\n",
      " size channels resize x y count memory strict seed threads json ", 1, 1, cmd_data_info},
+    {"data doctor", "PATH [options]", "Find what would spoil training",
+     "Pictures that cannot be read, copies and near copies, within a part and across parts, "
+     "classes\n"
+     "that are missing or small, values out of range. Exits with 1 when something would spoil\n"
+     "training.\n",
+     " size channels resize x y count memory strict seed threads json ", 1, 1, cmd_data_doctor},
     {"version", "", "Print the version", NULL, " json ", 0, 0, cmd_version},
     {"help", "[COMMAND]", "Explain a command", NULL, " ", 0, 2, cmd_help},
 };

@@ -301,4 +301,15 @@ typedef struct fvi_unpack_config {
    FV_E_IO. */
 fv_status fvi_unpack(const char *folder, const char *archive, const fvi_unpack_config *config);
 
+/* ---- image_facts.c: what a picture file says of itself, nothing decoded, no library needed ---- */
+
+typedef struct fvi_image_facts {
+    const char *format; /* "PNG", "JPEG", or NULL: neither */
+    int height, width;  /* as stored, before EXIF turns it; 0: not said in the bytes present */
+    bool has_alpha;
+    bool is_whole; /* has the mark that ends the format: a file cut short has not */
+} fvi_image_facts;
+
+fvi_image_facts fvi_image_look(const unsigned char *bytes, size_t size);
+
 #endif
