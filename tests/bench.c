@@ -3,6 +3,7 @@
    (when FOVEA_DATA names the folder of data sets). Not a test: numbers of one
    run compare, those of two days do not. Arguments: words that lines must contain; --threads N. */
 #include "kernels/tile.h"
+#include "bench_conv.h"
 #include "fovea/data.h"
 
 #include <dirent.h>
@@ -25,23 +26,15 @@ static double bench_seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static float *bench_floats(size_t n)
-{
-    float *p = fvi_alloc(n + 64, sizeof *p, "bench");
-    if (!p) exit(1);
-    for (size_t i = 0; i < n; ++i)
-        p[i] = (float)(i % 97) * 0.01f - 0.4f;
-    return p;
-}
-
 /* What is measured, and the best time of one call over rounds that each last a few milliseconds. */
 typedef struct bench_job {
     const fvi_kernels *k;
     void (*run)(struct bench_job *job);
-    fvi_conv g;
+    bench_conv conv;
+    bench_pass pass;
     int N;
     size_t n;
-    float *x, *w, *b, *y, *dx, *dw, *db, *scratch;
+    float *x, *w, *b, *y, *dx, *dw, *db;
 } bench_job;
 
 static double bench_time(bench_job *job)
@@ -77,79 +70,24 @@ static void bench_line(bench_job *job, const char *name, const char *pass, doubl
 
 /* ---- convolution ---- */
 
-static const struct {
-    const char *name;
-    int N;
-    fvi_conv g;
-} conv_list[] = {
-    /* H W C F KH KW SH SW DH DW pad_top pad_left OH OW */
-    {"lenet.conv1", 16, {28, 28, 1, 6, 5, 5, 1, 1, 1, 1, 0, 0, 24, 24}},
-    {"lenet.conv2", 16, {12, 12, 6, 16, 5, 5, 1, 1, 1, 1, 0, 0, 8, 8}},
-    {"mnist.conv1", 32, {28, 28, 1, 32, 3, 3, 1, 1, 1, 1, 0, 0, 26, 26}},
-    {"mnist.conv2", 32, {13, 13, 32, 64, 3, 3, 1, 1, 1, 1, 0, 0, 11, 11}},
-    {"signs.conv1", 16, {64, 64, 3, 8, 4, 4, 1, 1, 1, 1, 1, 1, 64, 64}},
-    {"signs.conv2", 16, {8, 8, 8, 16, 2, 2, 1, 1, 1, 1, 0, 0, 8, 8}},
-    {"happy.conv1", 16, {64, 64, 3, 32, 7, 7, 1, 1, 1, 1, 3, 3, 64, 64}},
-    {"resnet20.16", 16, {32, 32, 16, 16, 3, 3, 1, 1, 1, 1, 1, 1, 32, 32}},
-    {"resnet20.64", 16, {8, 8, 64, 64, 3, 3, 1, 1, 1, 1, 1, 1, 8, 8}},
-    {"resnet50.stem", 4, {224, 224, 3, 64, 7, 7, 2, 2, 1, 1, 3, 3, 112, 112}},
-    {"resnet50.56.3x3", 8, {56, 56, 64, 64, 3, 3, 1, 1, 1, 1, 1, 1, 56, 56}},
-    {"resnet50.56.64-256", 8, {56, 56, 64, 256, 1, 1, 1, 1, 1, 1, 0, 0, 56, 56}},
-    {"resnet50.56.256-64", 8, {56, 56, 256, 64, 1, 1, 1, 1, 1, 1, 0, 0, 56, 56}},
-    {"resnet50.28.3x3", 8, {28, 28, 128, 128, 3, 3, 1, 1, 1, 1, 1, 1, 28, 28}},
-    {"resnet50.56.3x3.s2", 8, {56, 56, 128, 128, 3, 3, 2, 2, 1, 1, 0, 0, 28, 28}},
-    {"resnet50.14.3x3", 8, {14, 14, 256, 256, 3, 3, 1, 1, 1, 1, 1, 1, 14, 14}},
-    {"resnet50.14.1024-256", 8, {14, 14, 1024, 256, 1, 1, 1, 1, 1, 1, 0, 0, 14, 14}},
-    {"resnet50.14.256-1024", 8, {14, 14, 256, 1024, 1, 1, 1, 1, 1, 1, 0, 0, 14, 14}},
-    {"resnet50.7.3x3", 8, {7, 7, 512, 512, 3, 3, 1, 1, 1, 1, 1, 1, 7, 7}},
-    {"dense.4096-10", 32, {1, 1, 4096, 10, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1}},
-    {"dense.1600-128", 32, {1, 1, 1600, 128, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1}},
-    {"dense.4096-4096.batch1", 1, {1, 1, 4096, 4096, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1}},
-};
-
-static void conv_forward(bench_job *j)
+static void conv_run(bench_job *j)
 {
-    fvi_conv_forward(j->k, bench_threads, &j->g, j->N, j->y, j->x, j->w, j->b, j->scratch);
+    bench_conv_run(&j->conv, j->pass);
 }
 
-static void conv_input(bench_job *j)
+static void bench_conv_lines(const fvi_kernels *k, size_t at)
 {
-    fvi_conv_input_gradient(j->k, bench_threads, &j->g, j->N, j->dx, j->y, j->w, j->scratch);
-}
-
-static void conv_weights(bench_job *j)
-{
-    fvi_conv_weight_gradient(j->k, bench_threads, &j->g, j->N, j->dw, j->db, j->x, j->y,
-                             j->scratch);
-}
-
-static void bench_conv(const fvi_kernels *k, size_t at)
-{
-    bench_job j = {.k = k, .g = conv_list[at].g, .N = conv_list[at].N};
-    const fvi_conv *g = &j.g;
-    const size_t xs = (size_t)j.N * (size_t)g->H * (size_t)g->W * (size_t)g->C;
-    const size_t ys = (size_t)j.N * (size_t)g->OH * (size_t)g->OW * (size_t)g->F;
-    const size_t ws = (size_t)g->KH * (size_t)g->KW * (size_t)g->C * (size_t)g->F;
-    size_t floats;
-    if (fvi_conv_scratch(&floats, k, g, j.N) != FV_OK) exit(1);
-    j.x = bench_floats(xs);
-    j.dx = bench_floats(xs);
-    j.w = bench_floats(ws);
-    j.dw = bench_floats(ws);
-    j.b = bench_floats((size_t)g->F);
-    j.db = bench_floats((size_t)g->F);
-    j.y = bench_floats(ys);
-    j.scratch = bench_floats(floats);
-    const double work = 2.0 * (double)ys * (double)(g->KH * g->KW * g->C);
-    j.run = conv_weights;
-    bench_line(&j, conv_list[at].name, "dweights", work, "GFLOP/s");
-    j.run = conv_input;
-    bench_line(&j, conv_list[at].name, "dinput", work, "GFLOP/s");
-    j.run = conv_forward;
-    bench_line(&j, conv_list[at].name, "forward", work, "GFLOP/s");
-    float *all[] = {j.x, j.dx, j.w, j.dw, j.b, j.db, j.y, j.scratch};
-    for (size_t i = 0; i < FVI_COUNT(all); ++i)
-        fvi_free(all[i]);
+    static const struct {
+        const char *name;
+        bench_pass pass;
+    } passes[] = {{"dweights", BENCH_WEIGHTS}, {"dinput", BENCH_INPUT}, {"forward", BENCH_FORWARD}};
+    bench_job j = {.k = k, .run = conv_run};
+    bench_conv_begin(&j.conv, k, bench_threads, &bench_shapes[at]);
+    for (size_t i = 0; i < FVI_COUNT(passes); ++i) {
+        j.pass = passes[i].pass;
+        bench_line(&j, bench_shapes[at].name, passes[i].name, j.conv.work, "GFLOP/s");
+    }
+    bench_conv_end(&j.conv);
 }
 
 /* The tallest tile on operands that never leave the first-level cache: what the others are measured
@@ -308,15 +246,15 @@ int main(int argc, char **argv)
     bench_word_count = argc - at;
     bool is_usable;
     const fvi_kernels *k;
-    for (size_t job = 0; job < 1 + FVI_COUNT(conv_list) + FVI_COUNT(loop_list); ++job) {
+    for (size_t job = 0; job < 1 + FVI_COUNT(bench_shapes) + FVI_COUNT(loop_list); ++job) {
         for (int i = 0; (k = fvi_kernels_at(i, &is_usable)); ++i) {
             if (!is_usable) continue;
             if (job == 0)
                 bench_peak(k);
-            else if (job <= FVI_COUNT(conv_list))
-                bench_conv(k, job - 1);
+            else if (job <= FVI_COUNT(bench_shapes))
+                bench_conv_lines(k, job - 1);
             else
-                bench_loops(k, job - 1 - FVI_COUNT(conv_list));
+                bench_loops(k, job - 1 - FVI_COUNT(bench_shapes));
         }
     }
     bench_decode();
