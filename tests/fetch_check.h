@@ -15,6 +15,11 @@ static char fetch_root[64], fetch_from[96], fetch_to[96];
 static unsigned char fetch_big[FETCH_BIG];
 static char fetch_big_sum[FVI_SHA256_TEXT], fetch_small_sum[FVI_SHA256_TEXT];
 
+/* "hello\n" by gzip -9, with a time of its own. */
+static const unsigned char fetch_hello_gz[] = {0x1f, 0x8b, 0x08, 0x00, 0x01, 0x02, 0x03, 0x04, 0x02,
+                                               0x03, 0xcb, 0x48, 0xcd, 0xc9, 0xc9, 0xe7, 0x02, 0x00,
+                                               0x20, 0x30, 0x3a, 0x36, 0x06, 0x00, 0x00, 0x00};
+
 /* Two plain files, "small" and "big.bin", and no mirror yet. */
 static inline fvi_known fetch_toy(void)
 {

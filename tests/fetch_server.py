@@ -102,6 +102,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.flush()
         time.sleep(20)
 
+    def how_slow(self, _):
+        """A piece now and then: longer in all than anybody waits for one."""
+        self.part()
+        rest = self.bytes[self.begin:]
+        for i in range(8):
+            self.wfile.write(rest[len(rest) * i // 8:len(rest) * (i + 1) // 8])
+            self.wfile.flush()
+            time.sleep(0.25)
+
     def how_silent(self, _):
         time.sleep(20)
 

@@ -302,10 +302,6 @@ static void fetch_recompressed(void **state)
 {
     (void)state;
 #ifdef FVI_WITH_ZLIB
-    /* "hello\n" by gzip -9, with a time of its own */
-    static const unsigned char gz[] = {0x1f, 0x8b, 0x08, 0x00, 0x01, 0x02, 0x03, 0x04, 0x02,
-                                       0x03, 0xcb, 0x48, 0xcd, 0xc9, 0xc9, 0xe7, 0x02, 0x00,
-                                       0x20, 0x30, 0x3a, 0x36, 0x06, 0x00, 0x00, 0x00};
     static const char other[] = "no gzip at all";
     char sum[FVI_SHA256_TEXT];
     fvi_known set = {.info = {.name = "toy", .bytes = 20}};
@@ -316,9 +312,10 @@ static void fetch_recompressed(void **state)
                                    .content_sha256 = sum,
                                    .content_size = 6};
     fetch_clear();
-    fetch_put(fetch_from, "h.gz", gz, sizeof gz);
+    fetch_put(fetch_from, "h.gz", fetch_hello_gz, sizeof fetch_hello_gz);
     CHECK_OK(fvi_fetch(&set, fetch_to, &(fv_get_config){.from = fetch_from}));
-    assert_true(fetch_same(fetch_path(fetch_to, "toy/h.gz"), gz, sizeof gz));
+    assert_true(
+        fetch_same(fetch_path(fetch_to, "toy/h.gz"), fetch_hello_gz, sizeof fetch_hello_gz));
     assert_true(fvi_known_is_there(&set, fetch_to));
     set.file[0].content_sha256 = fetch_small_sum;
     fetch_clear();

@@ -7,6 +7,8 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -230,6 +232,67 @@ static void archive_memory(void **state)
     }
 }
 
+#if defined(__linux__)
+#include <sys/syscall.h>
+
+/* The k-th call of open from now fails; 0: none does. An executable's own functions go first, also
+   for libcurl. */
+static int archive_open_left, archive_open_hit;
+
+int open(const char *path, int flags, ...)
+{
+    va_list arguments;
+    va_start(arguments, flags);
+    unsigned mode = flags & O_CREAT ? va_arg(arguments, unsigned) : 0;
+    va_end(arguments);
+    if (archive_open_left > 0 && --archive_open_left == 0) {
+        archive_open_hit = 1;
+        errno = EIO;
+        return -1;
+    }
+    return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
+
+/* Whatever cannot be opened is an error of the system, never one of the content, and what was
+   fetched is not thrown away for it. */
+static void archive_open_faults(void **state)
+{
+    (void)state;
+    fvi_known sets[] = {fetch_toy(), archive_toy(), {.info = {.name = "toy"}}};
+    size_t count = 2;
+#ifdef FVI_WITH_ZLIB
+    char sum[FVI_SHA256_TEXT];
+    CHECK_OK(fvi_sha256_bytes(sum, "hello\n", 6));
+    fetch_put(fetch_from, "h.gz", fetch_hello_gz, sizeof fetch_hello_gz);
+    sets[count++].file[0] = (fvi_known_file){.name = "h.gz",
+                                             .size = 20,
+                                             .sha256 = fetch_big_sum,
+                                             .content_sha256 = sum,
+                                             .content_size = 6};
+#endif
+    const fv_get_config config = {.from = fetch_from};
+    for (size_t i = 0; i < count; i++) {
+        int k = 0;
+        do {
+            long live = fvi_alloc_live();
+            fetch_clear();
+            archive_open_hit = 0;
+            archive_open_left = ++k;
+            fv_status status = fvi_fetch(&sets[i], fetch_to, &config);
+            archive_open_left = 0;
+            if (status != FV_OK && status != FV_E_IO)
+                fail_msg("set %zu, open %d: %s: %s", i, k, fv_status_name(status), fv_error());
+            assert_int_equal(fvi_alloc_live(), live);
+            assert_false(fvi_file_exists(fetch_path(fetch_to, ".toy.lock")));
+            assert_false(fvi_file_exists(fetch_path(fetch_to, ".toy.tmp")));
+            CHECK_OK(fvi_fetch(&sets[i], fetch_to, &config));
+            assert_true(fvi_known_is_there(&sets[i], fetch_to));
+        } while (archive_open_hit);
+        assert_true(k >= 6); /* lock, part, source, the part to check it, and the folder */
+    }
+}
+#endif
+
 /* ---- the real sets, where they are at hand ---- */
 
 static const char *archive_real(const char *name)
@@ -309,9 +372,15 @@ static void archive_signs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(archive_whole),     cmocka_unit_test(archive_refused),
-        cmocka_unit_test(archive_disk_full), cmocka_unit_test(archive_memory),
-        cmocka_unit_test(archive_mnist),     cmocka_unit_test(archive_signs),
+        cmocka_unit_test(archive_whole),
+        cmocka_unit_test(archive_refused),
+        cmocka_unit_test(archive_disk_full),
+        cmocka_unit_test(archive_memory),
+#if defined(__linux__)
+        cmocka_unit_test(archive_open_faults),
+#endif
+        cmocka_unit_test(archive_mnist),
+        cmocka_unit_test(archive_signs),
     };
     return cmocka_run_group_tests(tests, fetch_setup, fetch_teardown);
 }

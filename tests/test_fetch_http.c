@@ -306,6 +306,11 @@ static void http_stalled(void **state)
         assert_true(fvi_now() - start < 10);
         assert_int_equal(http_part(), i == 0 ? FETCH_BIG / 2 : 0);
     }
+    /* Slow is not stalled. */
+    const fvi_known slow = http_toy("slow", NULL, NULL);
+    http_begin(0, true);
+    CHECK_OK(fvi_fetch(&slow, fetch_to, &(fv_get_config){.timeout_s = 1}));
+    fetch_check_toy(&slow);
     /* Whoever waits can stop while nothing comes, and what came is kept. */
     const fvi_known set = http_toy("stall", NULL, NULL);
     http_watch watch = {.stop_at = FETCH_BIG / 2};

@@ -372,6 +372,28 @@ static void unpack_damaged(void **state)
     }
 }
 
+/* The directory of a zip says where each file begins; here, far outside, or before the front. */
+static void unpack_astray(void **state)
+{
+    (void)state;
+    static const unsigned char at[][4] = {
+        {0xF0, 0xFF, 0xFF, 0x7F}, {0xFF, 0xFF, 0xFF, 0xFE}, {0x00, 0x10, 0x00, 0x00}};
+    unsigned char *whole;
+    size_t size, entry = 0;
+    unpack_make(ZIP, unpack_fine + 1, 2, NULL);
+    CHECK_OK(fvi_file_read(&whole, &size, unpack_archive, 1 << 20));
+    while (entry + 46 < size && memcmp(whole + entry, "PK\1\2", 4) != 0)
+        entry++;
+    assert_true(entry + 46 < size);
+    for (size_t i = 0; i < FVI_COUNT(at); i++) {
+        memcpy(whole + entry + 42, at[i], 4);
+        unpack_write(whole, size);
+        CHECK_FAILS(fvi_unpack(unpack_out, unpack_archive, NULL), FV_E_FORMAT, "not a whole");
+        unpack_check_nothing_left();
+    }
+    fvi_free(whole);
+}
+
 static void unpack_memory(void **state)
 {
     (void)state;
@@ -483,8 +505,9 @@ int main(void)
         cmocka_unit_test(unpack_round_trip),    cmocka_unit_test(unpack_progress),
         cmocka_unit_test(unpack_hostile_names), cmocka_unit_test(unpack_limits),
         cmocka_unit_test(unpack_no_archive),    cmocka_unit_test(unpack_damaged),
-        cmocka_unit_test(unpack_memory),        cmocka_unit_test(digest_vectors),
-        cmocka_unit_test(digest_tree),          cmocka_unit_test(digest_signs),
+        cmocka_unit_test(unpack_astray),        cmocka_unit_test(unpack_memory),
+        cmocka_unit_test(digest_vectors),       cmocka_unit_test(digest_tree),
+        cmocka_unit_test(digest_signs),
     };
     return cmocka_run_group_tests(tests, unpack_setup, unpack_teardown);
 }

@@ -173,7 +173,7 @@ static fv_status fetch_check(const fvi_known_file *file, const char *path)
     if (strcmp(sum, file->sha256) == 0) return FV_OK;
     if (file->content_sha256) {
         fv_status status = fetch_check_content(file, path);
-        if (status == FV_OK || fvi_is_out_of_memory()) return status;
+        if (status == FV_OK || status == FV_E_IO || fvi_is_out_of_memory()) return status;
     }
     if (fvi_file_size(&size, path) && size != file->size)
         return fvi_fail(FV_E_FORMAT, "%" PRIu64 " bytes, expected %" PRIu64, size, file->size);
@@ -201,7 +201,7 @@ static fv_status fetch_once(fetch_job *job, fetch_part *part, const char *url, b
     job->begin = part->size;
     if (part->size != job->file->size || job->file->size == 0) {
         status = fvi_transfer_run(&t);
-        part->size = t.done > t.begin ? t.done : t.begin;
+        part->size = t.done;
         part->is_ours = t.is_ours;
         job->received += part->size - t.begin;
     }
