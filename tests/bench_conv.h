@@ -92,9 +92,10 @@ static void bench_conv_begin(bench_conv *c, const fvi_kernels *k, fvi_threads *t
 static void bench_conv_run(bench_conv *c, bench_pass pass)
 {
     if (pass == BENCH_FORWARD)
-        fvi_conv_forward(c->k, c->threads, &c->g, c->N, c->y, c->x, c->w, c->b, c->scratch);
+        fvi_conv_forward(c->k, c->threads, &c->g, c->N, c->y, c->x, c->w, c->b, false, c->scratch);
     else if (pass == BENCH_INPUT)
-        fvi_conv_input_gradient(c->k, c->threads, &c->g, c->N, c->dx, c->y, c->w, c->scratch);
+        fvi_conv_input_gradient(c->k, c->threads, &c->g, c->N, c->dx, c->y, c->w, false,
+                                c->scratch);
     else
         fvi_conv_weight_gradient(c->k, c->threads, &c->g, c->N, c->dw, c->db, c->x, c->y,
                                  c->scratch);

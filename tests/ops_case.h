@@ -83,7 +83,8 @@ typedef struct op_case {
     fvi_node node;
     int n, max_batch;
     bool training, logits;
-    bool is_probe; /* the judge's dy stays as it is */
+    bool adds[CASE_INPUTS]; /* gradients are added to what dx held */
+    bool is_probe;          /* the judge's dy stays as it is */
     uint64_t seed;
     uint32_t step;
     int node_id;
@@ -252,13 +253,19 @@ static inline void case_run(op_case *t, int threads)
     float *dx[CASE_INPUTS], *w[FVI_MAX_WEIGHTS], *dw[FVI_MAX_WEIGHTS];
     for (int i = 0; i < t->node.n_inputs; i++) {
         array_reset(&t->x[i]);
-        array_reset(&t->dx[i]);
+        if (t->adds[i])
+            array_reset(&t->dx[i]);
+        else
+            array_spoil(&t->dx[i]);
         x[i] = t->x[i].now;
         dx[i] = t->dx[i].now;
     }
     for (int i = 0; i < t->node.n_weights; i++) {
         array_reset(&t->w[i]);
-        array_reset(&t->dw[i]);
+        if (t->node.weight[i].is_state)
+            array_reset(&t->dw[i]);
+        else
+            array_spoil(&t->dw[i]);
         w[i] = t->w[i].now;
         dw[i] = t->node.weight[i].is_state ? NULL : t->dw[i].now;
     }
@@ -280,6 +287,7 @@ static inline void case_run(op_case *t, int threads)
                  .w = w,
                  .dy = t->dy.now,
                  .dx = dx,
+                 .adds = t->adds,
                  .dw = dw,
                  .state = t->training ? t->state : NULL,
                  .scratch = t->scratch};

@@ -1,67 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The kernel table but for its tiles: every entry of every instruction set against double. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include "kernels/kernels.h"
-
-#include <float.h>
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-static const size_t size_list[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 65, 1000};
-static const int channel_list[] = {1, 2, 3, 4, 7, 8, 10, 16, 17, 33, 64, 65, 130};
-
-static uint64_t random_at; /* position in the test's stream of numbers */
-
-static int random_int(int below)
-{
-    return fvi_rng_int(1, FVI_RNG_TEST, 0, random_at++, below);
-}
-
-/* n numbers in a block of exact size, some of them zero, some equal. */
-static float *random_floats(size_t n)
-{
-    float *p = malloc(n * sizeof *p + 1);
-    assert_non_null(p);
-    for (size_t i = 0; i < n; ++i) {
-        const double value = fvi_rng_normal(1, FVI_RNG_TEST, 1, random_at++);
-        const int kind = random_int(10);
-        p[i] = kind == 0 ? 0.0f : kind == 1 ? 1.0f : (float)value;
-    }
-    return p;
-}
-
-static float *copy(const float *from, size_t n)
-{
-    float *p = malloc(n * sizeof *p + 1);
-    assert_non_null(p);
-    if (n > 0) memcpy(p, from, n * sizeof *p);
-    return p;
-}
-
-/* |value - right| <= units rounding errors of size */
-#define assert_near(value, right, units, size)                                                     \
-    do {                                                                                           \
-        const double got = (double)(value), want = (right);                                        \
-        const double most = (units) * (double)FLT_EPSILON / 2 * fabs(size) + (double)FLT_MIN;      \
-        if (!(fabs(got - want) <= most))                                                           \
-            fail_msg("%s:%d: %.9g, not %.9g +- %.3g", k->isa, __LINE__, got, want, most);          \
-    } while (0)
-
-static void for_each_isa(void (*check)(const fvi_kernels *k))
-{
-    bool is_usable;
-    const fvi_kernels *k;
-    for (int i = 0; (k = fvi_kernels_at(i, &is_usable)); ++i) {
-        random_at = 0;
-        if (is_usable) check(k);
-    }
-}
+#include "kernels_check.h"
 
 /* ---- choosing ---- */
 
@@ -144,7 +83,10 @@ static void check_relu(const fvi_kernels *k)
         float *x = random_floats(n), *dy = random_floats(n), *dx = random_floats(n);
         float *y = copy(x, n), *old = copy(dx, n);
         k->relu(n, y, y, p); /* in place */
-        k->relu_gradient(n, dx, dy, x, p);
+        const bool is_added = s % 2 == 0;
+        k->relu_gradient(n, dx, dy, x, p, is_added);
+        for (size_t i = 0; i < n; ++i)
+            old[i] = is_added ? old[i] : 0;
         for (size_t i = 0; i < n; ++i) {
             const double part = (double)dy[i] * relu_slope((double)x[i], p);
             assert_near(y[i], relu_value((double)x[i], p), 4, fabs((double)y[i]));
@@ -175,7 +117,7 @@ static void check_relu_edges(const fvi_kernels *k)
         dx[i] = 1;
     }
     k->relu(40, y, x, &plain);
-    k->relu_gradient(40, dx, dy, x, &capped);
+    k->relu_gradient(40, dx, dy, x, &capped, true);
     for (int i = 0; i < 40; ++i) {
         const int kind = i % 4;
         assert_true(kind == 0 ? isnan(y[i]) : kind == 1 ? y[i] == INFINITY : y[i] == 0);
@@ -357,7 +299,9 @@ static void check_channel_maps(const fvi_kernels *k, size_t rows, size_t C)
     float *x = random_floats(n), *dy = random_floats(n), *dx = random_floats(n), *y = copy(x, n);
     float *a = random_floats(C), *b = random_floats(C), *c = random_floats(C), *old = copy(dx, n);
     k->channel_affine(rows, (int)C, y, x, a, b);
-    k->channel_gradient(rows, (int)C, dx, dy, x, a, b, c);
+    k->channel_gradient(rows, (int)C, dx, dy, x, a, b, c, rows % 2 == 0);
+    for (size_t i = 0; i < n && rows % 2 == 1; ++i)
+        old[i] = 0;
     for (size_t i = 0; i < n; ++i) {
         const double sa = (double)a[i % C], sb = (double)b[i % C], sc = (double)c[i % C];
         const double v = (double)x[i], d = (double)dy[i], from = (double)old[i];
@@ -390,109 +334,6 @@ static void test_channels(void **state)
 {
     (void)state;
     for_each_isa(check_channels);
-}
-
-/* ---- pooling ---- */
-
-static fvi_pool random_pool(void)
-{
-    fvi_pool p = {.H = 1 + random_int(9), .W = 1 + random_int(9)};
-    p.C = channel_list[random_int((int)FVI_COUNT(channel_list))];
-    p.KH = 1 + random_int(p.H);
-    p.KW = 1 + random_int(p.W);
-    p.SH = 1 + random_int(4);
-    p.SW = 1 + random_int(4);
-    p.pad_top = random_int(p.KH);
-    p.pad_left = random_int(p.KW);
-    /* Every window holds a pixel: the last one starts inside. */
-    p.OH = 1 + random_int((p.H - 1 + p.pad_top) / p.SH + 1);
-    p.OW = 1 + random_int((p.W - 1 + p.pad_left) / p.SW + 1);
-    return p;
-}
-
-/* Right answers for one channel of one window: the values in order, then each pass. */
-static void check_window(const fvi_kernels *k, const fvi_pool *p, size_t out, const float *x,
-                         const float *max, const float *average, const float *dy, double *dmax,
-                         double *daverage)
-{
-    const int c = (int)(out % (size_t)p->C), ow = (int)(out / (size_t)p->C) % p->OW;
-    const int oh = (int)(out / (size_t)p->C) / p->OW;
-    double best = -INFINITY, sum = 0, size = 0;
-    int at = -1, count = 0, place[81];
-    for (int i = 0; i < p->KH * p->KW; ++i) {
-        const int h = oh * p->SH - p->pad_top + i / p->KW, w = ow * p->SW - p->pad_left + i % p->KW;
-        if (h < 0 || h >= p->H || w < 0 || w >= p->W) continue;
-        place[count] = (h * p->W + w) * p->C + c;
-        const double v = (double)x[place[count]];
-        if (v > best) {
-            best = v;
-            at = place[count];
-        }
-        ++count;
-        sum += v;
-        size += fabs(v);
-    }
-    assert_true((double)max[out] == best);
-    assert_near(average[out], sum / count, count + 2, size / count);
-    dmax[at] += (double)dy[out];
-    for (int i = 0; i < count; ++i)
-        daverage[place[i]] += (double)dy[out] / count;
-}
-
-static void check_pool(const fvi_kernels *k)
-{
-    for (int round = 0; round < 250; ++round) {
-        const fvi_pool p = random_pool();
-        const size_t n = (size_t)(p.H * p.W * p.C), out = (size_t)(p.OH * p.OW * p.C);
-        float *x = random_floats(n), *dy = random_floats(out);
-        float *max = copy(dy, out), *average = copy(dy, out);
-        float *dmax = random_floats(n), *daverage = copy(dmax, n);
-        double *right_max = malloc(n * sizeof(double)), *right_average = malloc(n * sizeof(double));
-        assert_true(right_max && right_average);
-        for (size_t i = 0; i < n; ++i)
-            right_max[i] = right_average[i] = (double)dmax[i];
-        k->max_pool(&p, max, x);
-        k->average_pool(&p, average, x);
-        k->max_pool_gradient(&p, dmax, dy, x, max);
-        k->average_pool_gradient(&p, daverage, dy);
-        for (size_t i = 0; i < out; ++i)
-            check_window(k, &p, i, x, max, average, dy, right_max, right_average);
-        for (size_t i = 0; i < n; ++i) { /* up to 81 windows meet in a pixel */
-            assert_near(dmax[i], right_max[i], 200, 20.0);
-            assert_near(daverage[i], right_average[i], 200, 20.0);
-        }
-        free(x);
-        free(dy);
-        free(max);
-        free(average);
-        free(dmax);
-        free(daverage);
-        free(right_max);
-        free(right_average);
-    }
-}
-
-static void check_pool_nan(const fvi_kernels *k)
-{
-    const fvi_pool p = {2, 2, 1, 2, 2, 1, 1, 0, 0, 1, 1};
-    for (int i = 0; i < 4; ++i) {
-        float x[4] = {1, 2, 3, 4}, y;
-        x[i] = NAN;
-        k->max_pool(&p, &y, x);
-        assert_true(isnan(y));
-    }
-    const float low[4] = {-INFINITY, -INFINITY, -INFINITY, -INFINITY}, dy = 1;
-    float y, dx[4] = {0};
-    k->max_pool(&p, &y, low);
-    k->max_pool_gradient(&p, dx, &dy, low, &y);
-    assert_true(y == -INFINITY && dx[0] == 1 && dx[1] == 0 && dx[3] == 0);
-}
-
-static void test_pool(void **state)
-{
-    (void)state;
-    for_each_isa(check_pool);
-    for_each_isa(check_pool_nan);
 }
 
 /* ---- optimizers ---- */
@@ -591,10 +432,10 @@ static void test_optimizers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_select),  cmocka_unit_test(test_sums),
-        cmocka_unit_test(test_relu),    cmocka_unit_test(test_curves),
-        cmocka_unit_test(test_softmax), cmocka_unit_test(test_channels),
-        cmocka_unit_test(test_pool),    cmocka_unit_test(test_optimizers),
+        cmocka_unit_test(test_select),     cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_relu),       cmocka_unit_test(test_curves),
+        cmocka_unit_test(test_softmax),    cmocka_unit_test(test_channels),
+        cmocka_unit_test(test_optimizers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,9 +25,10 @@ static fvi_threads *pools[THREADS + 1]; /* pools[i] has i threads; 0 and 1: the 
 typedef struct conv_case {
     fvi_conv g;
     int N;
-    size_t x_size, y_size, w_size, b_size;   /* floats */
-    float *x, *w, *b, *dy, *dx0, *dw0, *db0; /* the last three: what gradients are added to */
-    double *y, *dx, *dw, *db;                /* right answers */
+    size_t x_size, y_size, w_size, b_size; /* floats */
+    bool is_added;                         /* the input gradient is, to dx0 */
+    float *x, *w, *b, *dy, *dx0;
+    double *y, *dx, *dw, *db; /* right answers */
     double *y_bound, *dx_bound, *dw_bound, *db_bound;
 } conv_case;
 
@@ -94,24 +95,23 @@ static conv_case case_new(fvi_conv g, int N, uint64_t seed)
     t.b = case_random(t.b_size, 3, seed);
     t.dy = case_random(t.y_size, 4, seed);
     t.dx0 = case_random(t.x_size, 5, seed);
-    t.dw0 = case_random(t.w_size, 6, seed);
-    t.db0 = case_random(t.b_size, 7, seed);
+    t.is_added = seed % 2 == 0;
     t.y = case_start(t.y_size, t.b, t.b_size, false);
     t.y_bound = case_start(t.y_size, t.b, t.b_size, true);
-    t.dx = case_start(t.x_size, t.dx0, t.x_size, false);
-    t.dx_bound = case_start(t.x_size, t.dx0, t.x_size, true);
-    t.dw = case_start(t.w_size, t.dw0, t.w_size, false);
-    t.dw_bound = case_start(t.w_size, t.dw0, t.w_size, true);
-    t.db = case_start(t.b_size, t.db0, t.b_size, false);
-    t.db_bound = case_start(t.b_size, t.db0, t.b_size, true);
+    t.dx = case_start(t.x_size, t.is_added ? t.dx0 : NULL, t.x_size, false);
+    t.dx_bound = case_start(t.x_size, t.is_added ? t.dx0 : NULL, t.x_size, true);
+    t.dw = case_start(t.w_size, NULL, 1, false);
+    t.dw_bound = case_start(t.w_size, NULL, 1, true);
+    t.db = case_start(t.b_size, NULL, 1, false);
+    t.db_bound = case_start(t.b_size, NULL, 1, true);
     case_solve(&t);
     return t;
 }
 
 static void case_free(conv_case *t)
 {
-    void *all[] = {t->x,  t->w,  t->b,  t->dy,      t->dx0,      t->dw0,      t->db0,     t->y,
-                   t->dx, t->dw, t->db, t->y_bound, t->dx_bound, t->dw_bound, t->db_bound};
+    void *all[] = {t->x,  t->w,  t->b,       t->dy,       t->dx0,      t->y,       t->dx,
+                   t->dw, t->db, t->y_bound, t->dx_bound, t->dw_bound, t->db_bound};
     for (size_t i = 0; i < FVI_COUNT(all); ++i)
         free(all[i]);
 }
@@ -151,11 +151,12 @@ static float *result_scratch(const conv_case *t, const fvi_kernels *k, int N)
 
 static conv_result result_new(const conv_case *t, const fvi_kernels *k, fvi_threads *threads)
 {
-    conv_result r = {result_copy(NULL, t->y_size), result_copy(t->dx0, t->x_size),
-                     result_copy(t->dw0, t->w_size), result_copy(t->db0, t->b_size)};
+    conv_result r = {result_copy(NULL, t->y_size),
+                     result_copy(t->is_added ? t->dx0 : NULL, t->x_size),
+                     result_copy(NULL, t->w_size), result_copy(NULL, t->b_size)};
     float *scratch = result_scratch(t, k, t->N);
-    fvi_conv_forward(k, threads, &t->g, t->N, r.y, t->x, t->w, t->b, scratch);
-    fvi_conv_input_gradient(k, threads, &t->g, t->N, r.dx, t->dy, t->w, scratch);
+    fvi_conv_forward(k, threads, &t->g, t->N, r.y, t->x, t->w, t->b, false, scratch);
+    fvi_conv_input_gradient(k, threads, &t->g, t->N, r.dx, t->dy, t->w, t->is_added, scratch);
     fvi_conv_weight_gradient(k, threads, &t->g, t->N, r.dw, r.db, t->x, t->dy, scratch);
     free(scratch);
     return r;
@@ -199,9 +200,10 @@ static void check_batch(const conv_case *t, const fvi_kernels *k, const conv_res
     const size_t xs = t->x_size / (size_t)t->N, ys = t->y_size / (size_t)t->N;
     float *scratch = result_scratch(t, k, 1), *y = result_copy(NULL, ys);
     for (int n = 0; n < t->N; ++n) {
-        float *dx = result_copy(t->dx0 + (size_t)n * xs, xs);
-        fvi_conv_forward(k, NULL, &t->g, 1, y, t->x + (size_t)n * xs, t->w, t->b, scratch);
-        fvi_conv_input_gradient(k, NULL, &t->g, 1, dx, t->dy + (size_t)n * ys, t->w, scratch);
+        float *dx = result_copy(t->is_added ? t->dx0 + (size_t)n * xs : NULL, xs);
+        fvi_conv_forward(k, NULL, &t->g, 1, y, t->x + (size_t)n * xs, t->w, t->b, false, scratch);
+        fvi_conv_input_gradient(k, NULL, &t->g, 1, dx, t->dy + (size_t)n * ys, t->w, t->is_added,
+                                scratch);
         result_same(t, k->isa, "image alone, forward", r->y + (size_t)n * ys, y, ys);
         result_same(t, k->isa, "image alone, input gradient", r->dx + (size_t)n * xs, dx, xs);
         free(dx);
@@ -220,17 +222,22 @@ static void check_threads(const conv_case *t, const fvi_kernels *k, const conv_r
     result_free(&again);
 }
 
-/* Without a bias: a forward that starts from zero, a weight gradient that leaves db alone. */
-static void check_without_bias(const conv_case *t, const fvi_kernels *k, const conv_result *r)
+/* Without a bias: a forward that starts from zero, a weight gradient that leaves db alone. Clipped:
+   ReLU. */
+static void check_variants(const conv_case *t, const fvi_kernels *k, const conv_result *r)
 {
     float *scratch = result_scratch(t, k, t->N), *y = result_copy(NULL, t->y_size);
     float *zero = calloc(t->b_size, sizeof *zero), *from_zero = result_copy(NULL, t->y_size);
-    float *dw = result_copy(t->dw0, t->w_size);
-    fvi_conv_forward(k, NULL, &t->g, t->N, y, t->x, t->w, NULL, scratch);
-    fvi_conv_forward(k, NULL, &t->g, t->N, from_zero, t->x, t->w, zero, scratch);
+    float *dw = result_copy(NULL, t->w_size);
+    fvi_conv_forward(k, NULL, &t->g, t->N, y, t->x, t->w, NULL, false, scratch);
+    fvi_conv_forward(k, NULL, &t->g, t->N, from_zero, t->x, t->w, zero, false, scratch);
     fvi_conv_weight_gradient(k, NULL, &t->g, t->N, dw, NULL, t->x, t->dy, scratch);
     result_same(t, k->isa, "no bias, forward", y, from_zero, t->y_size);
     result_same(t, k->isa, "no bias, weight gradient", r->dw, dw, t->w_size);
+    fvi_conv_forward(k, NULL, &t->g, t->N, y, t->x, t->w, t->b, true, scratch);
+    for (size_t i = 0; i < t->y_size; ++i) /* the same sums, clipped */
+        from_zero[i] = r->y[i] < 0 ? 0 : r->y[i];
+    result_same(t, k->isa, "clipped", from_zero, y, t->y_size);
     free(scratch);
     free(y);
     free(zero);
@@ -253,7 +260,7 @@ static void check_case(fvi_conv g, int N, uint64_t seed, bool has_threads)
         result_near(&t, k->isa, "weight gradient", r.dw, t.dw, t.dw_bound, t.w_size, dw_terms);
         result_near(&t, k->isa, "bias gradient", r.db, t.db, t.db_bound, t.b_size, dw_terms);
         check_batch(&t, k, &r);
-        check_without_bias(&t, k, &r);
+        check_variants(&t, k, &r);
         if (has_threads) check_threads(&t, k, &r, 2 + (int)((seed + (uint64_t)i) % (THREADS - 1)));
         result_free(&r);
     }
@@ -348,10 +355,10 @@ static void test_empty_batch(void **state)
             size_t floats;
             assert_int_equal(fvi_conv_scratch(&floats, k, g, 0), FV_OK);
             float *scratch = result_copy(NULL, floats);
-            fvi_conv_forward(k, NULL, g, 0, &none, &none, w, b, scratch);
-            fvi_conv_input_gradient(k, NULL, g, 0, &none, &none, w, scratch);
+            fvi_conv_forward(k, NULL, g, 0, &none, &none, w, b, false, scratch);
+            fvi_conv_input_gradient(k, NULL, g, 0, &none, &none, w, false, scratch);
             fvi_conv_weight_gradient(k, NULL, g, 0, dw, db, &none, &none, scratch);
-            assert_true(dw[0] == 1 && dw[1] == 0 && db[0] == 2);
+            assert_true(dw[0] == 0 && dw[1] == 0 && db[0] == 0);
             free(scratch);
         }
     }

@@ -42,7 +42,7 @@ static void run_elements(const fvi_kernels *k, same_arrays *t, int C)
     k->multiply(n, t->b, t->b, t->c);
     k->add(n, t->c, t->a);
     k->relu(n, t->d, t->a, &leaky);
-    k->relu_gradient(n, t->b, t->c, t->a, &leaky);
+    k->relu_gradient(n, t->b, t->c, t->a, &leaky, C % 2 == 0);
     k->sigmoid(n, t->a, t->c);
     k->sigmoid_gradient(n, t->b, t->a);
     k->tanh(n, t->a, t->c);
@@ -56,15 +56,15 @@ static void run_rows(const fvi_kernels *k, same_arrays *t, int C)
     const fvi_pool pool = {5, 6, C, 3, 2, 2, 1, 1, 0, 3, 5};
     k->channel_sums(rows, C, t->sum, t->sum_sq, t->a, t->b);
     k->channel_affine(rows, C, t->a, t->c, t->d, t->b);
-    k->channel_gradient(rows, C, t->a, t->b, t->c, t->a, t->b, t->d);
+    k->channel_gradient(rows, C, t->a, t->b, t->c, t->a, t->b, t->d, C % 2 == 0);
     k->channel_gradient_sums(rows, C, t->sum, t->sum_sq, t->a, t->b, t->c, t->d);
     k->softmax(rows, C, t->a, t->b);
     k->softmax_gradient(rows, C, t->c, t->a);
     if (5 * 6 * C > SIZE) return;
     k->max_pool(&pool, t->a, t->b);
-    k->max_pool_gradient(&pool, t->c, t->d, t->b, t->a);
+    k->max_pool_gradient(&pool, t->c, t->d, t->b, t->a, C % 2 == 0);
     k->average_pool(&pool, t->a, t->b);
-    k->average_pool_gradient(&pool, t->b, t->a);
+    k->average_pool_gradient(&pool, t->b, t->a, C % 2 == 0);
 }
 
 static void run_optimizers(const fvi_kernels *k, same_arrays *t, int C)

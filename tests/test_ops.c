@@ -46,11 +46,11 @@ static void compare_all(const op_case *t)
             assert_memory_equal(t->w[i].now, t->w[i].before, t->w[i].count * sizeof(float));
         }
         if (!t->training || t->node.weight[i].is_state) continue;
-        compare(t, "dw", i, &t->dw[i], t->dw[i].exact, true, t->floor);
+        compare(t, "dw", i, &t->dw[i], t->dw[i].exact, false, t->floor);
     }
     for (int i = 0; i < t->node.n_inputs; i++) {
         assert_memory_equal(t->x[i].now, t->x[i].before, t->x[i].count * sizeof(float));
-        if (t->training) compare(t, "dx", i, &t->dx[i], t->dx[i].exact, true, t->floor);
+        if (t->training) compare(t, "dx", i, &t->dx[i], t->dx[i].exact, t->adds[i], t->floor);
     }
 }
 
@@ -178,6 +178,9 @@ static int check_case(const op_row *row, int number)
     row->draw(&t, &d, is_big);
     t.max_batch = t.n + draw_int(&d, t.n == 0, 2);
     t.training = number % 4 != 0;
+    for (int i = 0; i < CASE_INPUTS; i++) {
+        t.adds[i] = number >> i & 2;
+    }
     fv_status status = case_infer(&t, row->op, row->n_inputs);
     if (status != FV_OK) fail_msg("%s, config %d: %s", row->op, number, fv_error());
     t.logits = t.node.op->head && t.node.op->head(&t.node) != FV_LINEAR && draw_bool(&d);

@@ -271,7 +271,7 @@ static void gather_taps(const gather_plan *plan, gather_table *table, ptrdiff_t 
 
 /* The taps of the table times panel p. */
 static void gather_product(const gather_plan *plan, const gather_table *table, ptrdiff_t p,
-                           bool is_added)
+                           bool is_added, bool is_last)
 {
     const fvi_gather *g = plan->g;
     const ptrdiff_t width = gather_width(plan, p), vectors = width / plan->tiles->lanes;
@@ -294,6 +294,7 @@ static void gather_product(const gather_plan *plan, const gather_table *table, p
         .start = g->start ? g->start + p * plan->width : NULL,
         .columns = (int)gather_min(width, g->columns - p * plan->width),
         .is_added = is_added,
+        .is_clipped = is_last && g->is_clipped,
     };
     plan->tiles->rows[(table->rows_count - 1) * plan->tiles->vectors_max + vectors - 1](&call);
 }
@@ -306,7 +307,7 @@ static void gather_tile(const gather_plan *plan, gather_table *table, ptrdiff_t 
     for (ptrdiff_t t0 = 0; t0 < taps; t0 += GATHER_TAPS) {
         gather_taps(plan, table, t0, gather_min(taps, t0 + GATHER_TAPS));
         for (ptrdiff_t p = p0; p < p1; ++p)
-            gather_product(plan, table, p, plan->g->is_added || t0 > 0);
+            gather_product(plan, table, p, plan->g->is_added || t0 > 0, t0 + GATHER_TAPS >= taps);
     }
 }
 
@@ -332,6 +333,7 @@ static void gather_direct(const gather_plan *plan, gather_table *table, ptrdiff_
                 .start = g->start ? g->start + p * plan->width : NULL,
                 .columns = (int)gather_width(plan, p),
                 .is_added = g->is_added || d > 0,
+                .is_clipped = g->is_clipped && d + GATHER_STREAMS >= g->depth,
             };
             const ptrdiff_t at = (table->rows_count - 1) * plan->tiles->vectors_max - 1;
             plan->tiles->rows[at + gather_width(plan, p) / plan->tiles->lanes](&call);

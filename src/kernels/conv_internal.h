@@ -23,9 +23,9 @@ void fvi_conv_weights(const fvi_kernels *k, fvi_threads *threads, const fvi_conv
                       float *dw, float *db, const float *x, const float *dy, float *scratch);
 
 bool fvi_scatter_pays(const fvi_kernels *k, const fvi_conv_shape *s); /* better than the gather? */
-/* dx +=; its scratch is below that of the gather. */
+/* dx = or +=; its scratch is below that of the gather. */
 void fvi_scatter_run(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s, float *dx,
-                     const float *dy, const float *w, float *scratch);
+                     const float *dy, const float *w, bool is_added, float *scratch);
 
 /* One axis of a gather: output i lies at index start + i*step and reads source index
    i*source_step + source_first + t*gap in tap t, which meets kernel index
@@ -48,7 +48,7 @@ typedef struct fvi_gather {
     const float *weights; /* [KH][KW][C][F] */
     ptrdiff_t kernel_w;   /* KW */
     bool is_transposed;   /* depth is F and columns is C, not the reverse */
-    bool is_added;
+    bool is_added, is_clipped;
     const float *start; /* [columns] or NULL; not when is_added */
 } fvi_gather;
 

@@ -2,6 +2,8 @@
 /* Convolution as packed matrix products: what each pass gathers from where. */
 #include "kernels/conv_internal.h"
 
+#include <string.h>
+
 /* A geometry in its simplest form. */
 static fvi_conv_shape conv_shape(const fvi_conv *g, int N)
 {
@@ -54,7 +56,8 @@ fv_status fvi_conv_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv 
 }
 
 void fvi_conv_forward(const fvi_kernels *k, fvi_threads *threads, const fvi_conv *g, int N,
-                      float *y, const float *x, const float *w, const float *b, float *scratch)
+                      float *y, const float *x, const float *w, const float *b, bool is_clipped,
+                      float *scratch)
 {
     const fvi_conv_shape s = conv_shape(g, N);
     const fvi_gather gather = {
@@ -70,6 +73,7 @@ void fvi_conv_forward(const fvi_kernels *k, fvi_threads *threads, const fvi_conv
         .weights = w,
         .kernel_w = s.KW,
         .start = b,
+        .is_clipped = is_clipped,
     };
     fvi_gather_run(k, threads, &gather, scratch);
 }
@@ -106,14 +110,27 @@ static bool conv_residue(fvi_gather_axis *axis, ptrdiff_t residue, ptrdiff_t siz
     return true;
 }
 
+/* Some tap reaches every residue: no input index goes without. */
+static bool conv_meets_all(ptrdiff_t taps, ptrdiff_t stride, ptrdiff_t dilation)
+{
+    fvi_gather_axis axis;
+    for (ptrdiff_t i = 0; i < stride; ++i) {
+        if (!conv_residue(&axis, i, stride, taps, stride, dilation, 0, 1)) return false;
+    }
+    return true;
+}
+
 void fvi_conv_input_gradient(const fvi_kernels *k, fvi_threads *threads, const fvi_conv *g, int N,
-                             float *dx, const float *dy, const float *w, float *scratch)
+                             float *dx, const float *dy, const float *w, bool is_added,
+                             float *scratch)
 {
     const fvi_conv_shape s = conv_shape(g, N);
     if (fvi_scatter_pays(k, &s)) {
-        fvi_scatter_run(k, threads, &s, dx, dy, w, scratch);
+        fvi_scatter_run(k, threads, &s, dx, dy, w, is_added, scratch);
         return;
     }
+    const bool has_gaps = !conv_meets_all(s.KH, s.SH, s.DH) || !conv_meets_all(s.KW, s.SW, s.DW);
+    if (has_gaps && !is_added) memset(dx, 0, (size_t)(s.N * s.H * s.W * s.C) * sizeof *dx);
     fvi_gather gather = {
         .N = s.N,
         .depth = s.F,
@@ -125,7 +142,7 @@ void fvi_conv_input_gradient(const fvi_kernels *k, fvi_threads *threads, const f
         .weights = w,
         .kernel_w = s.KW,
         .is_transposed = true,
-        .is_added = true,
+        .is_added = is_added,
     };
     for (ptrdiff_t i = 0; i < s.SH; ++i) {
         if (!conv_residue(&gather.h, i, s.H, s.KH, s.SH, s.DH, s.pad_top, s.OH)) continue;
@@ -140,5 +157,10 @@ void fvi_conv_weight_gradient(const fvi_kernels *k, fvi_threads *threads, const 
                               float *dw, float *db, const float *x, const float *dy, float *scratch)
 {
     const fvi_conv_shape s = conv_shape(g, N);
-    if (s.N > 0) fvi_conv_weights(k, threads, &s, dw, db, x, dy, scratch);
+    if (s.N > 0) {
+        fvi_conv_weights(k, threads, &s, dw, db, x, dy, scratch);
+        return;
+    }
+    memset(dw, 0, (size_t)(s.KH * s.KW * s.C * s.F) * sizeof *dw);
+    if (db) memset(db, 0, (size_t)s.F * sizeof *db);
 }

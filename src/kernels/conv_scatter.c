@@ -8,6 +8,8 @@
 
 #include "kernels/conv_internal.h"
 
+#include <string.h>
+
 #define SCATTER_ALONE 500000.0 /* multiply-adds below which no thread is woken */
 
 typedef struct scatter_plan {
@@ -17,6 +19,7 @@ typedef struct scatter_plan {
     const float *dy, *w;
     ptrdiff_t width; /* columns of a packed row: KW * C and room for a vector more */
     ptrdiff_t groups;
+    bool is_added;
 } scatter_plan;
 
 static ptrdiff_t scatter_ceil(ptrdiff_t a, ptrdiff_t b)
@@ -80,6 +83,9 @@ static void scatter_task(void *context, size_t task)
     const ptrdiff_t each = s->N / plan->groups, more = s->N % plan->groups;
     const ptrdiff_t index = (ptrdiff_t)task, images = each + (index < more);
     const ptrdiff_t n0 = index * each + (index < more ? index : more);
+    const ptrdiff_t floats = s->H * s->W * s->C;
+    if (!plan->is_added)
+        memset(plan->dx + n0 * floats, 0, (size_t)(images * floats) * sizeof(float));
     for (ptrdiff_t oh = 0; oh < s->OH; ++oh) {
         for (ptrdiff_t ow = 0; ow < s->OW; ++ow) {
             for (ptrdiff_t kh = 0; kh < s->KH; ++kh)
@@ -100,10 +106,11 @@ bool fvi_scatter_pays(const fvi_kernels *k, const fvi_conv_shape *s)
 }
 
 void fvi_scatter_run(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s, float *dx,
-                     const float *dy, const float *w, float *scratch)
+                     const float *dy, const float *w, bool is_added, float *scratch)
 {
     scatter_plan plan = {.s = s, .tiles = k->tiles, .dx = dx, .packed = scratch, .dy = dy, .w = w};
     plan.width = s->KW * s->C + plan.tiles->lanes;
+    plan.is_added = is_added;
     plan.groups = scatter_ceil(s->N, plan.tiles->rows_max);
     const double work = (double)(s->N * s->OH * s->OW * s->F) * (double)(s->KH * s->KW * s->C);
     if (work < SCATTER_ALONE) threads = NULL;

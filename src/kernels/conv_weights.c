@@ -223,9 +223,17 @@ static void weights_inputs_near(weights_table *table, ptrdiff_t input, ptrdiff_t
     }
 }
 
+/* What one task sums: tiles [t0, t1) of every tap, panels [p0, p1), into dw and perhaps db. */
+typedef struct weights_part_of {
+    ptrdiff_t t0, t1, p0, p1;
+    float *dw, *db;
+    bool is_added; /* not the first block: dw and db hold sums */
+} weights_part_of;
+
 /* A tile of sums: inputs rows from input on, for all runs. */
 static void weights_sum(const weights_plan *plan, const fvi_tile_run *run, size_t runs,
-                        weights_panel panel, ptrdiff_t input, ptrdiff_t inputs, float *out)
+                        weights_panel panel, ptrdiff_t input, ptrdiff_t inputs, float *out,
+                        bool is_added)
 {
     const ptrdiff_t columns = weights_columns(plan, panel.index);
     const ptrdiff_t vectors = weights_ceil(columns, plan->tiles->lanes);
@@ -238,25 +246,20 @@ static void weights_sum(const weights_plan *plan, const fvi_tile_run *run, size_
         .out = out + panel.index * plan->width,
         .out_step = (size_t)plan->s->F,
         .columns = (int)columns,
-        .is_added = true,
+        .is_added = is_added,
     };
     plan->tiles->runs[(inputs - 1) * plan->tiles->vectors_max + vectors - 1](&call);
 }
 
 static void weights_bias(const weights_plan *plan, const weights_table *table, const float *dy,
-                         ptrdiff_t pixels, ptrdiff_t p0, ptrdiff_t p1, float *db)
+                         ptrdiff_t pixels, const weights_part_of *part)
 {
     static const float one = 1;
     const fvi_tile_run run = {&one, 0, 0, (size_t)pixels};
-    for (ptrdiff_t p = p0; p < p1; ++p)
-        weights_sum(plan, &run, 1, weights_panel_at(plan, table, dy, p), 0, 1, db);
+    for (ptrdiff_t p = part->p0; p < part->p1; ++p)
+        weights_sum(plan, &run, 1, weights_panel_at(plan, table, dy, p), 0, 1, part->db,
+                    part->is_added);
 }
-
-/* What one task sums: tiles [t0, t1) of every tap, panels [p0, p1), into dw and perhaps db. */
-typedef struct weights_part_of {
-    ptrdiff_t t0, t1, p0, p1;
-    float *dw, *db;
-} weights_part_of;
 
 /* The runs of the table, for one tap's rows of dw. */
 static void weights_tap(const weights_plan *plan, weights_table *table, const weights_part_of *part,
@@ -269,7 +272,7 @@ static void weights_tap(const weights_plan *plan, weights_table *table, const we
         weights_inputs_near(table, from, count);
         for (ptrdiff_t p = part->p0; p < part->p1; ++p)
             weights_sum(plan, table->near_run, table->runs, weights_panel_at(plan, table, dy, p), 0,
-                        count, out + from * F);
+                        count, out + from * F, part->is_added);
     }
     for (ptrdiff_t p = part->p0; !plan->is_tile_outside && p < part->p1; ++p) {
         weights_panel panel = weights_panel_at(plan, table, dy, p);
@@ -277,7 +280,8 @@ static void weights_tap(const weights_plan *plan, weights_table *table, const we
         for (ptrdiff_t t = part->t0; t < part->t1; ++t) {
             const ptrdiff_t from = weights_part(plan->inputs, plan->tile_count, t);
             const ptrdiff_t count = weights_part(plan->inputs, plan->tile_count, t + 1) - from;
-            weights_sum(plan, table->run, table->runs, panel, from, count, out + from * F);
+            weights_sum(plan, table->run, table->runs, panel, from, count, out + from * F,
+                        part->is_added);
         }
     }
 }
@@ -291,12 +295,12 @@ static void weights_block(const weights_plan *plan, weights_table *table,
     for (ptrdiff_t kh = 0; kh < s->KH; ++kh) {
         for (ptrdiff_t kw = 0; kw < plan->taps_w; ++kw) {
             weights_runs(plan, table, kh, kw, first, last);
-            if (table->runs > 0)
+            if (table->runs > 0 || !part->is_added)
                 weights_tap(plan, table, part, dy, last - first,
                             part->dw + (kh * s->KW + kw) * s->C * s->F);
         }
     }
-    if (part->db) weights_bias(plan, table, dy, last - first, part->p0, part->p1, part->db);
+    if (part->db) weights_bias(plan, table, dy, last - first, part);
 }
 
 static void weights_task(void *context, size_t task)
@@ -318,12 +322,11 @@ static void weights_task(void *context, size_t task)
     if (shard > 0) { /* shards have one task each: this one owns its copy */
         part.dw = plan->copies + (shard - 1) * (size + s->F);
         part.db = plan->db ? part.dw + size : NULL;
-        memset(part.dw, 0, (size_t)(size + s->F) * sizeof(float));
     }
     weights_table table;
     const ptrdiff_t b0 = weights_part(plan->blocks, plan->shards, shard);
     const ptrdiff_t b1 = weights_part(plan->blocks, plan->shards, shard + 1);
-    for (ptrdiff_t b = b0; b < b1; ++b)
+    for (ptrdiff_t b = b0; b < b1; ++b, part.is_added = true)
         weights_block(plan, &table, &part, weights_part(plan->pixels, plan->blocks, b),
                       weights_part(plan->pixels, plan->blocks, b + 1));
 }

@@ -33,7 +33,8 @@ typedef struct fvi_sgd {
 } fvi_sgd;
 
 /* Contracts: single thread; n counts floats; arrays do not overlap unless "in place" is said; "+="
-   adds to what is there. Each gives the same bits however its caller cuts the work into calls,
+   adds to what is there, and is_added says which of the two is meant; what is written is written
+   whole. Each gives the same bits however its caller cuts the work into calls,
    except that a reduction's order is part of the call. */
 typedef struct fvi_kernels {
     const char *isa;             /* "generic", "avx2", ... */
@@ -44,8 +45,8 @@ typedef struct fvi_kernels {
                      const float *b); /* y = a * b, in place allowed */
     void (*multiply_add)(size_t n, float *y, const float *a, const float *b); /* y += a * b */
     void (*relu)(size_t n, float *y, const float *x, const fvi_relu *p);      /* in place allowed */
-    void (*relu_gradient)(size_t n, float *dx, const float *dy, const float *x,
-                          const fvi_relu *p); /* dx += dy * f'(x) */
+    void (*relu_gradient)(size_t n, float *dx, const float *dy, const float *x, const fvi_relu *p,
+                          bool is_added); /* dx = or += dy * f'(x) */
     void (*clip_gradient)(
         size_t n, float *dz,
         const float *y); /* plain ReLU's, in place from its output: dz = y > 0 ? dz : 0 */
@@ -67,14 +68,15 @@ typedef struct fvi_kernels {
                                   const float *dy, const float *x, const float *mean,
                                   const float *inv_std); /* overwrite */
     void (*channel_gradient)(size_t rows, int C, float *dx, const float *dy, const float *x,
-                             const float *a, const float *b,
-                             const float *c); /* dx += a*dy + b*x + c, coefficients by channel */
+                             const float *a, const float *b, const float *c,
+                             bool is_added); /* dx = or += a*dy + b*x + c,
+                                                                coefficients by channel */
     /* --- pooling, one image --- */
     void (*max_pool)(const fvi_pool *p, float *y, const float *x);
     void (*max_pool_gradient)(const fvi_pool *p, float *dx, const float *dy, const float *x,
-                              const float *y); /* +=; the first maximum gets it */
+                              const float *y, bool is_added); /* the first maximum gets it */
     void (*average_pool)(const fvi_pool *p, float *y, const float *x);
-    void (*average_pool_gradient)(const fvi_pool *p, float *dx, const float *dy); /* += */
+    void (*average_pool_gradient)(const fvi_pool *p, float *dx, const float *dy, bool is_added);
     /* --- optimizers: one pass; false when a gradient or a new weight is not finite (the pass is
        finished all the same) --- */
     bool (*sgd)(size_t n, float *w, const float *g, float *velocity,
@@ -105,13 +107,15 @@ typedef struct fvi_conv {
    number of threads. FV_E_SHAPE when a product overflows. The results below do not depend on N being
    cut into smaller batches (forward, input gradient) nor on threads (all). */
 fv_status fvi_conv_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv *g, int N);
-/* y = conv(x, w) + b; b NULL: no bias. */
+/* y = conv(x, w) + b; b NULL: no bias. is_clipped: plain ReLU of that. */
 void fvi_conv_forward(const fvi_kernels *k, fvi_threads *threads, const fvi_conv *g, int N,
-                      float *y, const float *x, const float *w, const float *b, float *scratch);
-/* dx += */
+                      float *y, const float *x, const float *w, const float *b, bool is_clipped,
+                      float *scratch);
+/* dx = or += */
 void fvi_conv_input_gradient(const fvi_kernels *k, fvi_threads *threads, const fvi_conv *g, int N,
-                             float *dx, const float *dy, const float *w, float *scratch);
-/* dw +=, db += (NULL: none) */
+                             float *dx, const float *dy, const float *w, bool is_added,
+                             float *scratch);
+/* dw =, db = (NULL: none) */
 void fvi_conv_weight_gradient(const fvi_kernels *k, fvi_threads *threads, const fvi_conv *g, int N,
                               float *dw, float *db, const float *x, const float *dy,
                               float *scratch);

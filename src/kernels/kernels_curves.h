@@ -8,9 +8,6 @@
    Waite, Software Manual for the Elementary Functions, 1980, chapter 6); then Taylor's series to
    r^7, whose rest is below 6e-9. Below -87.3 the result would leave the normal numbers and is 0. */
 
-typedef uint32_t FVI_NAME(bits) __attribute__((vector_size(4 * FVI_LANES)));
-#define FVI_BITS FVI_NAME(bits)
-
 FVI_INLINE FVI_VECTOR FVI_NAME(select)(FVI_BITS mask, FVI_VECTOR yes, FVI_VECTOR no)
 {
     return (FVI_VECTOR)((mask & (FVI_BITS)yes) | (~mask & (FVI_BITS)no));

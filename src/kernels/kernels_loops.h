@@ -67,7 +67,7 @@ static void FVI_NAME(relu)(size_t n, float *y, const float *x, const fvi_relu *p
 /* At the threshold itself the slope below counts, at the maximum 0: so TensorFlow has it. Where the
    slope is 0, so is the product with an infinite dy. */
 static void FVI_NAME(relu_gradient)(size_t n, float *dx, const float *dy, const float *x,
-                                    const fvi_relu *p)
+                                    const fvi_relu *p, bool is_added)
 {
     const FVI_VECTOR slope = FVI_SPLAT(p->slope), threshold = FVI_SPLAT(p->threshold);
     const FVI_VECTOR max = FVI_SPLAT(p->max), one = FVI_SPLAT(1.0f), zero = FVI_SPLAT(0.0f);
@@ -77,8 +77,9 @@ static void FVI_NAME(relu_gradient)(size_t n, float *dx, const float *dy, const 
         const FVI_VECTOR rise = FVI_NAME(select)((FVI_BITS)(v > threshold), one, slope);
         const FVI_VECTOR factor = FVI_NAME(select)((FVI_BITS)(v >= max), zero, rise);
         const FVI_BITS is_kept = (FVI_BITS)(factor != zero);
-        const FVI_VECTOR part = (FVI_VECTOR)(is_kept & (FVI_BITS)(top * factor));
-        FVI_NAME(store_part)(dx + i, FVI_NAME(load_part)(dx + i, n - i) + part, n - i);
+        FVI_VECTOR part = (FVI_VECTOR)(is_kept & (FVI_BITS)(top * factor));
+        if (is_added) part += FVI_NAME(load_part)(dx + i, n - i);
+        FVI_NAME(store_part)(dx + i, part, n - i);
     }
 }
 
@@ -175,13 +176,18 @@ static void FVI_NAME(channel_gradient_sums)(size_t rows, int C, double *sum_dy, 
 
 static void FVI_NAME(channel_gradient)(size_t rows, int C, float *dx, const float *dy,
                                        const float *x, const float *a, const float *b,
-                                       const float *c)
+                                       const float *c, bool is_added)
 {
     const size_t channels = (size_t)C;
     for (size_t r = 0; r < rows; ++r, dx += channels, dy += channels, x += channels) {
-        FVI_EACH_ALONE
-        for (size_t i = 0; i < channels; ++i)
-            dx[i] += a[i] * dy[i] + b[i] * x[i] + c[i];
+        for (size_t i = 0; i < channels; i += FVI_LANES) {
+            const size_t left = channels - i;
+            FVI_VECTOR part = FVI_NAME(load_part)(a + i, left) * FVI_NAME(load_part)(dy + i, left) +
+                              FVI_NAME(load_part)(b + i, left) * FVI_NAME(load_part)(x + i, left) +
+                              FVI_NAME(load_part)(c + i, left);
+            if (is_added) part = FVI_NAME(load_part)(dx + i, left) + part;
+            FVI_NAME(store_part)(dx + i, part, left);
+        }
     }
 }
 
@@ -235,12 +241,31 @@ FVI_INLINE void FVI_NAME(max_cell)(const fvi_pool *p, FVI_NAME(window) in, float
     FVI_NAME(store_part)(y, most, left);
 }
 
-static void FVI_NAME(max_pool)(const fvi_pool *p, float *y,
-                               const float *x){FVI_POOL_EACH(max_cell, y + out + c, x + c)}
+static void FVI_NAME(max_pool)(const fvi_pool *p, float *y, const float *x)
+{
+    FVI_POOL_EACH(max_cell, y + out + c, x + c)
+}
+
+/* Whether a gradient is to be added to what is there. If not, windows that lie side by side write
+   each element once, and only what is behind the last ones is set to 0 here; others meet or leave
+   gaps, and all is 0 first. */
+static bool FVI_NAME(pool_begin)(const fvi_pool *p, float *dx, bool is_added)
+{
+    if (is_added) return true;
+    const size_t row = (size_t)p->W * (size_t)p->C;
+    const bool is_tiling = p->SH == p->KH && p->SW == p->KW;
+    const ptrdiff_t h = is_tiling ? p->OH * (ptrdiff_t)p->SH - p->pad_top : 0;
+    const ptrdiff_t w = is_tiling ? p->OW * (ptrdiff_t)p->SW - p->pad_left : 0;
+    if (h < p->H) memset(dx + (size_t)h * row, 0, (size_t)(p->H - h) * row * sizeof *dx);
+    const size_t rest = w < p->W ? (size_t)(p->W - w) * (size_t)p->C : 0;
+    for (ptrdiff_t i = 0; rest > 0 && i < h && i < p->H; ++i)
+        memset(dx + (size_t)(i + 1) * row - rest, 0, rest * sizeof *dx);
+    return !is_tiling;
+}
 
 FVI_INLINE
-    void FVI_NAME(max_gradient_cell)(const fvi_pool *p, FVI_NAME(window) in, float *dx,
-                                     const float *dy, const float *x, const float *y, size_t left)
+void FVI_NAME(max_gradient_cell)(const fvi_pool *p, FVI_NAME(window) in, float *dx, const float *dy,
+                                 const float *x, const float *y, const bool is_added, size_t left)
 {
     const FVI_VECTOR top = FVI_NAME(load_part)(y, left);
     FVI_BITS open = (FVI_BITS)FVI_NAME(load_part)(dy, left); /* not yet given to an element */
@@ -248,17 +273,24 @@ FVI_INLINE
         size_t at = FVI_NAME(pool_at)(p, h, in.w0);
         for (int w = in.w0; w < in.w1; ++w, at += (size_t)p->C) {
             const FVI_VECTOR v = FVI_NAME(load_part)(x + at, left);
-            const FVI_VECTOR old = FVI_NAME(load_part)(dx + at, left);
             const FVI_BITS hit = (FVI_BITS)(v == top);
-            FVI_NAME(store_part)(dx + at, old + (FVI_VECTOR)(hit & open), left);
+            FVI_VECTOR part = (FVI_VECTOR)(hit & open);
+            if (is_added) part = FVI_NAME(load_part)(dx + at, left) + part;
+            FVI_NAME(store_part)(dx + at, part, left);
             open &= ~hit;
         }
     }
 }
 
 static void FVI_NAME(max_pool_gradient)(const fvi_pool *p, float *dx, const float *dy,
-                                        const float *x, const float *y){
-    FVI_POOL_EACH(max_gradient_cell, dx + c, dy + out + c, x + c, y + out + c)}
+                                        const float *x, const float *y, bool is_added)
+{
+    if (FVI_NAME(pool_begin)(p, dx, is_added)) {
+        FVI_POOL_EACH(max_gradient_cell, dx + c, dy + out + c, x + c, y + out + c, true)
+    } else {
+        FVI_POOL_EACH(max_gradient_cell, dx + c, dy + out + c, x + c, y + out + c, false)
+    }
+}
 
 FVI_INLINE float FVI_NAME(pool_count)(FVI_NAME(window) in)
 {
@@ -281,19 +313,25 @@ static void FVI_NAME(average_pool)(const fvi_pool *p, float *y,
                                    const float *x){FVI_POOL_EACH(average_cell, y + out + c, x + c)}
 
 FVI_INLINE void FVI_NAME(average_gradient_cell)(const fvi_pool *p, FVI_NAME(window) in, float *dx,
-                                                const float *dy, size_t left)
+                                                const float *dy, const bool is_added, size_t left)
 {
     const FVI_VECTOR part = FVI_NAME(load_part)(dy, left) * (1.0f / FVI_NAME(pool_count)(in));
     for (int h = in.h0; h < in.h1; ++h) {
         float *to = dx + FVI_NAME(pool_at)(p, h, in.w0);
         for (int w = in.w0; w < in.w1; ++w, to += p->C)
-            FVI_NAME(store_part)(to, FVI_NAME(load_part)(to, left) + part, left);
+            FVI_NAME(store_part)
+        (to, is_added ? FVI_NAME(load_part)(to, left) + part : part, left);
     }
 }
 
-static void FVI_NAME(average_pool_gradient)(const fvi_pool *p, float *dx, const float *dy)
+static void FVI_NAME(average_pool_gradient)(const fvi_pool *p, float *dx, const float *dy,
+                                            bool is_added)
 {
-    FVI_POOL_EACH(average_gradient_cell, dx + c, dy + out + c)
+    if (FVI_NAME(pool_begin)(p, dx, is_added)) {
+        FVI_POOL_EACH(average_gradient_cell, dx + c, dy + out + c, true)
+    } else {
+        FVI_POOL_EACH(average_gradient_cell, dx + c, dy + out + c, false)
+    }
 }
 
 /* ---- optimizers ---- */

@@ -36,12 +36,21 @@ typedef float FVI_NAME(vector) __attribute__((vector_size(4 * FVI_LANES)));
 /* The same at any address. */
 typedef float FVI_NAME(memory) __attribute__((vector_size(4 * FVI_LANES), aligned(4), may_alias));
 
+/* What a comparison gives, and bits to choose by. */
+typedef uint32_t FVI_NAME(bits) __attribute__((vector_size(4 * FVI_LANES)));
+
 #define FVI_VECTOR FVI_NAME(vector)
+#define FVI_BITS FVI_NAME(bits)
 #define FVI_MEMORY FVI_NAME(memory)
 #define FVI_LOAD(p) (*(const FVI_MEMORY *)(p))
 #define FVI_STORE(p, v) (*(FVI_MEMORY *)(p) = (v))
 /* Subtracting a zero vector is exact and becomes one broadcast load. */
 #define FVI_SPLAT(value) ((value) - (FVI_VECTOR){0})
+
+FVI_INLINE FVI_VECTOR FVI_NAME(clip)(FVI_VECTOR x)
+{
+    return (FVI_VECTOR)((FVI_BITS)x & ~(FVI_BITS)(x < (FVI_VECTOR){0}));
+}
 
 /* One row of a tile from and to memory; columns may end inside the last vector. */
 FVI_INLINE void FVI_NAME(tile_load)(FVI_VECTOR *row, const float *from, const int vectors,
@@ -105,6 +114,14 @@ FVI_INLINE void FVI_NAME(tile_rows)(const fvi_tile_rows *call, const int rows, c
                 for (int v = 0; v < vectors; ++v)
                     sum[m][v] = FVI_FMA(left, right[v], sum[m][v]);
             }
+        }
+    }
+    if (call->is_clipped) { /* NaN stays */
+        FVI_UNROLL
+        for (int m = 0; m < rows; ++m) {
+            FVI_UNROLL
+            for (int v = 0; v < vectors; ++v)
+                sum[m][v] = FVI_NAME(clip)(sum[m][v]);
         }
     }
     FVI_UNROLL

@@ -22,6 +22,7 @@ typedef struct fvi_tile_rows {
     const float *start; /* columns floats to start from; NULL: zero */
     int columns;        /* columns that are written */
     bool is_added;      /* start from what out holds */
+    bool is_clipped;    /* what is below 0 at the end is 0 */
 } fvi_tile_rows;
 
 /* A run of pixels whose operands lie at constant steps. */

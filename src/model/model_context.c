@@ -206,13 +206,13 @@ static fv_status context_count_bytes(size_t *bytes, const context_layout *layout
                                      const fv_model *model, bool can_train)
 {
     size_t floats = 3 * CONTEXT_ALIGN, lists;
-    bool fits = fvi_sum(&floats, floats, layout->activations) &&
-                fvi_sum(&floats, floats, layout->gradients) &&
-                fvi_sum(&floats, floats, layout->scratch) &&
-                fvi_sum(&floats, floats, can_train ? model->trainable_floats : 0) &&
-                fvi_mul(bytes, floats, sizeof(float)) && fvi_sum(bytes, *bytes, layout->states) &&
-                fvi_mul(&lists, 3 * sizeof(void *), (size_t)model->n_nodes) &&
-                fvi_sum(bytes, *bytes, lists);
+    bool fits =
+        fvi_sum(&floats, floats, layout->activations) &&
+        fvi_sum(&floats, floats, layout->gradients) && fvi_sum(&floats, floats, layout->scratch) &&
+        fvi_sum(&floats, floats, can_train ? model->trainable_floats : 0) &&
+        fvi_mul(bytes, floats, sizeof(float)) && fvi_sum(bytes, *bytes, layout->states) &&
+        fvi_mul(&lists, 3 * sizeof(void *) + sizeof(int) + sizeof(bool), (size_t)model->n_nodes) &&
+        fvi_sum(bytes, *bytes, lists);
     return fits ? FV_OK : fvi_fail(FV_E_SHAPE, "the model's activations are too many to count");
 }
 
@@ -249,11 +249,15 @@ static bool context_allocate(fv_context *context, const context_layout *layout)
     context->state = fvi_alloc(n, sizeof *context->state, "layer states");
     context->x = fvi_alloc(lists, sizeof *context->x, "inputs");
     context->dx = fvi_alloc(lists, sizeof *context->dx, "inputs");
+    context->adds = fvi_alloc(lists, sizeof *context->adds, "inputs");
+    context->root = fvi_alloc(n, sizeof *context->root, "a plan");
+    context->is_begun = fvi_alloc(n, sizeof *context->is_begun, "a plan");
     context->activations =
         fvi_alloc(layout->activations + CONTEXT_ALIGN, sizeof(float), "activations");
     context->scratch = fvi_alloc(layout->scratch + CONTEXT_ALIGN, sizeof(float), "scratch");
     if (!context->y || !context->dy || !context->state || !context->x || !context->dx ||
-        !context->activations || !context->scratch) {
+        !context->adds || !context->root || !context->is_begun || !context->activations ||
+        !context->scratch) {
         return false;
     }
     if (!context->can_train) return true;
@@ -268,7 +272,7 @@ static bool context_allocate(fv_context *context, const context_layout *layout)
 static void context_point(fv_context *context, const context_layout *layout)
 {
     for (int i = 0; i < context->model->n_nodes; i++) {
-        int root = layout->root[i];
+        int root = context->root[i] = layout->root[i];
         if (layout->y[root] != CONTEXT_NONE) context->y[i] = context->activations + layout->y[root];
         if (layout->dy[root] != CONTEXT_NONE)
             context->dy[i] = context->gradients + layout->dy[root];
@@ -325,6 +329,9 @@ void fv_context_free(fv_context *context)
     fvi_free(context->state);
     fvi_free(context->x);
     fvi_free(context->dx);
+    fvi_free(context->adds);
+    fvi_free(context->root);
+    fvi_free(context->is_begun);
     fvi_free(context->activations);
     fvi_free(context->gradients);
     fvi_free(context->scratch);

@@ -48,6 +48,7 @@ static void run_prepare(run_call *call, fv_context *context, int id)
                   .w = call->w,
                   .dy = context->dy[id],
                   .dx = context->dx,
+                  .adds = context->adds,
                   .dw = call->dw,
                   .state = context->training ? context->state[id] : NULL,
                   .scratch = context->scratch};
@@ -87,19 +88,18 @@ float *fvi_context_output_gradient(fv_context *context)
     return context->dy[context->model->output];
 }
 
-/* Ops add into gradients, so all start at zero, except the output's, which the loss has written. */
-static void run_clear_gradients(fv_context *context)
+/* The first reader of an array that runs writes its gradient, the others add theirs. */
+static void run_prepare_gradients(fv_context *context, int id)
 {
-    const fv_model *model = context->model;
-    memset(context->weight_gradients, 0, model->trainable_floats * sizeof(float));
-    for (int i = 0; i < model->n_nodes; i++) {
-        const fvi_node *node = &model->node[i];
-        if (!context->dy[i] || node->op->is_view || context->dy[i] == context->dy[model->output]) {
-            continue;
-        }
-        size_t floats = (size_t)context->n * fvi_image_floats(&node->y_shape);
-        memset(context->dy[i], 0, floats * sizeof(float));
+    const fvi_node *node = &context->model->node[id];
+    for (int i = 0; i < node->n_inputs; i++) {
+        int root = context->root[node->input[i]];
+        context->adds[i] = context->is_begun[root];
+        context->is_begun[root] = true;
     }
+    if (context->is_begun[context->root[id]]) return; /* what follows is the layer nobody reads */
+    size_t floats = (size_t)context->n * fvi_image_floats(&node->y_shape);
+    memset(context->dy[id], 0, floats * sizeof(float));
 }
 
 void fvi_context_backward(fv_context *context, const float *x)
@@ -107,10 +107,12 @@ void fvi_context_backward(fv_context *context, const float *x)
     const fv_model *model = context->model;
     run_call call;
     run_point_at(context, x);
-    run_clear_gradients(context);
-    for (int i = model->n_nodes - 1; i >= 0 && context->n > 0; i--) {
+    memset(context->is_begun, 0, (size_t)model->n_nodes * sizeof *context->is_begun);
+    context->is_begun[context->root[model->output]] = true; /* the loss has written it */
+    for (int i = model->n_nodes - 1; i >= 0; i--) {
         if (!context->dy[i] || i == model->input || model->node[i].op->is_view) continue;
         run_prepare(&call, context, i);
+        run_prepare_gradients(context, i);
         model->node[i].op->backward(&call.run);
     }
 }

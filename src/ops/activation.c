@@ -146,7 +146,7 @@ static void activation_pass(const fvi_run *r, fv_activation_kind kind)
 
 static void activation_add_piece(const fvi_run *r, size_t first, size_t count)
 {
-    r->k->add(count, r->dx[0] + first, r->dy + first);
+    fvi_give(r, 0, first, r->dy + first, count);
 }
 
 static void activation_pass_back(const fvi_run *r, fv_activation_kind kind)
@@ -215,7 +215,7 @@ static void activation_relu_piece(const fvi_run *r, size_t first, size_t count)
 static void activation_relu_piece_back(const fvi_run *r, size_t first, size_t count)
 {
     fvi_relu p = activation_relu_of(r);
-    r->k->relu_gradient(count, r->dx[0] + first, r->dy + first, r->x[0] + first, &p);
+    r->k->relu_gradient(count, r->dx[0] + first, r->dy + first, r->x[0] + first, &p, r->adds[0]);
 }
 
 static void activation_relu_forward(const fvi_run *r)

@@ -21,7 +21,7 @@ typedef struct batchnorm_geometry {
 
 static size_t batchnorm_parts(size_t rows)
 {
-    return rows ? (rows - 1) / BATCHNORM_ROWS + 1 : 0;
+    return rows ? (rows - 1) / BATCHNORM_ROWS + 1 : 1;
 }
 
 static fv_status batchnorm_vector(fvi_node *n, int *place, const char *name,
@@ -149,7 +149,8 @@ static void batchnorm_gradient_task(void *context, size_t task)
     batchnorm_work *work = context;
     size_t rows, first = batchnorm_part(work, task, &rows);
     work->r->k->channel_gradient(rows, work->C, work->r->dx[0] + first, work->r->dy + first,
-                                 work->r->x[0] + first, work->a, work->b, work->c);
+                                 work->r->x[0] + first, work->a, work->b, work->c,
+                                 work->r->adds[0]);
 }
 
 static double batchnorm_weight(const fvi_run *r, int place, int channel, double otherwise)
@@ -211,14 +212,13 @@ static void batchnorm_backward(const fvi_run *r)
 {
     const batchnorm_geometry *g = r->node->geometry;
     batchnorm_work work = batchnorm_begin(r);
-    if (work.rows == 0) return;
     batchnorm_each(&work, true, batchnorm_gradient_sums_task);
-    double N = (double)work.rows;
+    double N = fmax((double)work.rows, 1.0);
     for (int i = 0; i < g->C; i++) {
         double dbeta = work.sums[i], dgamma = work.sums[g->C + i];
         double mean = (double)work.mean[i], inv = (double)work.inv[i];
-        if (g->gamma >= 0) r->dw[g->gamma][i] += (float)dgamma;
-        if (g->beta >= 0) r->dw[g->beta][i] += (float)dbeta;
+        if (g->gamma >= 0) r->dw[g->gamma][i] = (float)dgamma;
+        if (g->beta >= 0) r->dw[g->beta][i] = (float)dbeta;
         double a = batchnorm_weight(r, g->gamma, i, 1.0) * inv;
         double b = -a * inv * dgamma / N;
         work.a[i] = (float)a;

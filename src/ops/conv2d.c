@@ -60,23 +60,23 @@ static void conv2d_forward(const fvi_run *r)
     const fv_conv2d_config *c = r->node->config;
     const fvi_conv *g = r->node->geometry;
     if (r->n == 0) return;
+    const bool is_clipped = c->activation == FV_RELU;
     fvi_conv_forward(r->k, r->threads, g, r->n, r->y, r->x[0], r->w[CONV2D_KERNEL],
-                     c->without_bias ? NULL : r->w[CONV2D_BIAS], r->scratch);
-    if (!r->logits) fvi_activate(r, c->activation, r->y, conv2d_rows(r), g->F);
+                     c->without_bias ? NULL : r->w[CONV2D_BIAS], is_clipped, r->scratch);
+    if (!r->logits && !is_clipped) fvi_activate(r, c->activation, r->y, conv2d_rows(r), g->F);
 }
 
 static void conv2d_backward(const fvi_run *r)
 {
     const fv_conv2d_config *c = r->node->config;
     const fvi_conv *g = r->node->geometry;
-    if (r->n == 0) return;
     if (!r->logits) fvi_activate_gradient(r, c->activation, r->dy, r->y, conv2d_rows(r), g->F);
     fvi_conv_weight_gradient(r->k, r->threads, g, r->n, r->dw[CONV2D_KERNEL],
                              c->without_bias ? NULL : r->dw[CONV2D_BIAS], r->x[0], r->dy,
                              r->scratch);
     if (r->dx[0]) {
         fvi_conv_input_gradient(r->k, r->threads, g, r->n, r->dx[0], r->dy, r->w[CONV2D_KERNEL],
-                                r->scratch);
+                                r->adds[0], r->scratch);
     }
 }
 

@@ -52,16 +52,17 @@ static void dense_forward(const fvi_run *r)
     const fv_dense_config *c = r->node->config;
     const fvi_conv *g = r->node->geometry;
     if (r->n == 0) return;
+    const bool is_clipped = c->activation == FV_RELU;
     fvi_conv_forward(r->k, r->threads, g, r->n, r->y, r->x[0], r->w[DENSE_KERNEL],
-                     c->without_bias ? NULL : r->w[DENSE_BIAS], r->scratch);
-    if (!r->logits) fvi_activate(r, c->activation, r->y, (size_t)r->n * (size_t)g->H, g->F);
+                     c->without_bias ? NULL : r->w[DENSE_BIAS], is_clipped, r->scratch);
+    if (!r->logits && !is_clipped)
+        fvi_activate(r, c->activation, r->y, (size_t)r->n * (size_t)g->H, g->F);
 }
 
 static void dense_backward(const fvi_run *r)
 {
     const fv_dense_config *c = r->node->config;
     const fvi_conv *g = r->node->geometry;
-    if (r->n == 0) return;
     if (!r->logits) {
         fvi_activate_gradient(r, c->activation, r->dy, r->y, (size_t)r->n * (size_t)g->H, g->F);
     }
@@ -70,7 +71,7 @@ static void dense_backward(const fvi_run *r)
                              r->scratch);
     if (r->dx[0]) {
         fvi_conv_input_gradient(r->k, r->threads, g, r->n, r->dx[0], r->dy, r->w[DENSE_KERNEL],
-                                r->scratch);
+                                r->adds[0], r->scratch);
     }
 }
 

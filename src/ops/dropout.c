@@ -85,7 +85,10 @@ static void dropout_piece_back(const fvi_run *r, size_t first, size_t count)
     for (size_t i = 0; i < count; i += DROPOUT_BLOCK) {
         size_t n = dropout_block(count - i);
         dropout_factors(r, factor, mask + i, n);
-        r->k->multiply_add(n, r->dx[0] + first + i, r->dy + first + i, factor);
+        if (r->adds[0])
+            r->k->multiply_add(n, r->dx[0] + first + i, r->dy + first + i, factor);
+        else
+            r->k->multiply(n, r->dx[0] + first + i, r->dy + first + i, factor);
     }
 }
 

@@ -36,7 +36,7 @@ static void merge_add_piece(const fvi_run *r, size_t first, size_t count)
 static void merge_add_piece_back(const fvi_run *r, size_t first, size_t count)
 {
     for (int i = 0; i < r->node->n_inputs; i++) {
-        if (r->dx[i]) r->k->add(count, r->dx[i] + first, r->dy + first);
+        if (r->dx[i]) fvi_give(r, i, first, r->dy + first, count);
     }
 }
 
@@ -116,7 +116,7 @@ static void merge_blocks(const fvi_run *r, int i, bool back)
             if (!back) {
                 memcpy(r->y + y, r->x[input] + x, block * sizeof *r->y);
             } else if (r->dx[input]) {
-                r->k->add(block, r->dx[input] + x, r->dy + y);
+                fvi_give(r, input, x, r->dy + y, block);
             }
         }
         column += block;

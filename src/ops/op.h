@@ -115,8 +115,11 @@ typedef struct fvi_run {
     float *y;              /* [n, y_shape...] */
     float *const *w;  /* [n_weights]; only state weights may be written, and only in training */
     float *dy;        /* backward may overwrite it: nobody reads it afterwards */
-    float *const *dx; /* [n_inputs]; add into each; skip NULL */
-    float *const *dw; /* [n_weights]; add into each; NULL for state weights */
+    float *const *dx; /* [n_inputs]; skip NULL */
+    /* [n_inputs]; true: dx[i] holds what another reader of that input left: add to it. false: write
+       all of it. In the order of i: of two that are one array the later one is true */
+    const bool *adds;
+    float *const *dw; /* [n_weights]; write each; NULL for state weights */
     /* state_fixed + n * state_per_image bytes, 64-byte aligned; NULL when not training */
     void *state;
     float *scratch;
@@ -141,7 +144,7 @@ struct fvi_op {
             *setup); /* check inputs; set shape, weights, state, scratch; all that can fail */
     void (*forward)(const fvi_run *r); /* write r->y */
     void (*backward)(
-        const fvi_run *r); /* add into r->dx and r->dw; forward ran before with training set */
+        const fvi_run *r); /* write r->dw, write or add into r->dx; a training forward ran before */
     /* The activation that r->logits leaves out; NULL: never any. */
     fv_activation_kind (*head)(const fvi_node *n);
 };
@@ -184,6 +187,8 @@ void fvi_each_image(const fvi_run *r, void (*fn)(const fvi_run *r, int i));
    alone. */
 void fvi_each_piece(const fvi_run *r, size_t n,
                     void (*fn)(const fvi_run *r, size_t first, size_t count));
+/* dx[i][at...] gets from[0...count): added or written, as r->adds says. */
+void fvi_give(const fvi_run *r, int i, size_t at, const float *from, size_t count);
 #define FVI_PIECE 4096                          /* every piece begins at a multiple of it */
 size_t fvi_image_floats(const fv_shape *shape); /* product of dims, known to fit */
 /* Begin infer: forget what an earlier one set; geometry_size bytes in n->geometry, zeroed (0:

@@ -4,6 +4,7 @@
 #include "ops/op.h"
 
 #include <stdio.h>
+#include <string.h>
 
 const fvi_word fvi_channels_last[] = {{"channels_last", FVI_VALUE_STRING}, {NULL, 0}};
 
@@ -149,4 +150,13 @@ void fvi_each_piece(const fvi_run *r, size_t n,
 {
     node_pieces job = {r, n, fn};
     if (n > 0) fvi_parallel_for(r->threads, (n - 1) / FVI_PIECE + 1, node_piece_task, &job);
+}
+
+void fvi_give(const fvi_run *r, int i, size_t at, const float *from, size_t count)
+{
+    float *dx = r->dx[i] + at;
+    if (r->adds[i])
+        r->k->add(count, dx, from);
+    else
+        memcpy(dx, from, count * sizeof *dx);
 }

@@ -87,7 +87,7 @@ static void pool2d_max_image_back(const fvi_run *r, int i)
 {
     const fvi_pool *p = r->node->geometry;
     size_t x = pool2d_x(p, i), y = pool2d_y(p, i);
-    r->k->max_pool_gradient(p, r->dx[0] + x, r->dy + y, r->x[0] + x, r->y + y);
+    r->k->max_pool_gradient(p, r->dx[0] + x, r->dy + y, r->x[0] + x, r->y + y, r->adds[0]);
 }
 
 static void pool2d_average_image(const fvi_run *r, int i)
@@ -99,7 +99,7 @@ static void pool2d_average_image(const fvi_run *r, int i)
 static void pool2d_average_image_back(const fvi_run *r, int i)
 {
     const fvi_pool *p = r->node->geometry;
-    r->k->average_pool_gradient(p, r->dx[0] + pool2d_x(p, i), r->dy + pool2d_y(p, i));
+    r->k->average_pool_gradient(p, r->dx[0] + pool2d_x(p, i), r->dy + pool2d_y(p, i), r->adds[0]);
 }
 
 static void pool2d_max_forward(const fvi_run *r)

@@ -85,10 +85,10 @@ static void reshape_padding_image_back(const fvi_run *r, int i)
 {
     const fv_shape *x_shape = &r->node->x_shape[0];
     size_t row = (size_t)x_shape->dim[1] * (size_t)x_shape->dim[2];
-    float *dx = r->dx[0] + (size_t)i * fvi_image_floats(x_shape);
+    size_t at = (size_t)i * fvi_image_floats(x_shape);
     const float *dy = r->dy + (size_t)i * fvi_image_floats(&r->node->y_shape);
     for (int h = 0; h < x_shape->dim[0]; h++) {
-        r->k->add(row, dx + (size_t)h * row, dy + reshape_padding_row(r->node, h));
+        fvi_give(r, 0, at + (size_t)h * row, dy + reshape_padding_row(r->node, h), row);
     }
 }
 
