@@ -421,12 +421,41 @@ static void check_finite(const fvi_kernels *k)
     assert_false(k->sgd(3, big, push, NULL, &one)); /* a weight overflows */
 }
 
+/* Gradients that have become 0: the means do so too, before they are too small to be computed with
+   at speed; and tiny gradients leave nothing behind. */
+static void check_dead_units(const fvi_kernels *k)
+{
+    enum { N = 20 };
+    const fvi_adam adam = {0.01f, 0.5f, 0.5f, 1e-7f};
+    const fvi_sgd sgd = {0.01f, 0.5f, false};
+    float w[N] = {0}, g[N] = {0}, m[N], v[N], velocity[N];
+    for (int i = 0; i < N; ++i)
+        m[i] = velocity[i] = v[i] = 1;
+    for (int step = 0; step < 120; ++step) {
+        assert_true(k->adam(N, w, g, m, v, &adam));
+        assert_true(k->sgd(N, w, g, velocity, &sgd));
+        for (int i = 0; i < N; ++i) {
+            assert_true(m[i] == 0 || isnormal(m[i]));
+            assert_true(v[i] == 0 || isnormal(v[i]));
+            assert_true(velocity[i] == 0 || isnormal(velocity[i]));
+        }
+    }
+    for (int i = 0; i < N; ++i) {
+        assert_true(m[i] == 0 && v[i] == 0 && velocity[i] == 0);
+        g[i] = i % 2 ? 1e-40f : -1e-20f;
+    }
+    assert_true(k->adam(N, w, g, m, v, &adam));
+    for (int i = 0; i < N; ++i)
+        assert_true(v[i] == 0);
+}
+
 static void test_optimizers(void **state)
 {
     (void)state;
     for_each_isa(check_sgd);
     for_each_isa(check_adam);
     for_each_isa(check_finite);
+    for_each_isa(check_dead_units);
 }
 
 int main(void)

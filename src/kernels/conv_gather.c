@@ -12,6 +12,7 @@
 
 #define GATHER_TAPS 128 /* taps of one table; a larger kernel takes several passes over the tile */
 #define GATHER_PATCH 8192 /* floats of border pixels copied with their zeros */
+#define GATHER_BAND 512   /* floats of a source row that is copied with its borders, at most */
 #define GATHER_CACHE                                                                               \
     (200 * 1024) /* floats of packed weights that may stay in the second-level cache */
 #define GATHER_SOURCE                                                                              \
@@ -32,6 +33,9 @@ typedef struct gather_plan {
     ptrdiff_t panels;
     ptrdiff_t direct;       /* panels that are read from the weights, unpacked */
     bool is_merged;         /* the taps of a kernel row are one long tap */
+    bool has_band;          /* tiles at a border read copied rows; see gather_band */
+    ptrdiff_t band_w;       /* pixels of a row of the band */
+    ptrdiff_t band_rows;    /* rows of a full band */
     ptrdiff_t tap_h, tap_w; /* taps of the table in each axis */
     ptrdiff_t depth;        /* floats of one tap */
     ptrdiff_t unit, units;  /* pixels that tiles do not leave: an image, or all */
@@ -53,12 +57,17 @@ typedef struct gather_segment {
 /* What one tile reads, tap by tap. */
 typedef struct gather_table {
     const float *rows[GATHER_TAPS * FVI_TILE_ROWS_MAX];
+    size_t rows_step; /* as in fvi_tile_rows */
     size_t tap[GATHER_TAPS];
+    ptrdiff_t shift[GATHER_TAPS];
+    ptrdiff_t pitch; /* floats from source row to source row that shift is made for; 0: none */
     float *out[FVI_TILE_ROWS_MAX];
     gather_segment segment[FVI_TILE_ROWS_MAX];
     ptrdiff_t segments;
-    float patch[GATHER_PATCH];
+    float patch[GATHER_PATCH]; /* or the band: source rows [band_first, band_end) of an image */
     size_t patch_used;
+    ptrdiff_t band_image, band_first, band_end;
+    ptrdiff_t image; /* of the tile; the first, if it crosses */
     size_t taps;
     ptrdiff_t rows_count;
 } gather_table;
@@ -183,6 +192,7 @@ static void gather_begin(const gather_plan *plan, gather_table *table, ptrdiff_t
     for (ptrdiff_t m = 0; m < rows; j = 0, ++i) {
         const ptrdiff_t n = i / h->count, ih = i % h->count;
         gather_segment *segment = &table->segment[table->segments++];
+        if (m == 0) table->image = n;
         segment->first = m;
         segment->end = gather_min(rows, m + w->count - j);
         segment->h = ih * h->source_step + h->source_first;
@@ -250,6 +260,83 @@ static bool gather_tap(const gather_plan *plan, gather_table *table, const float
     return is_needed;
 }
 
+/* ---- tiles whose taps all lie alike: one row of pointers, and how far each tap is from it ---- */
+
+/* Fill in the shifts for source rows so far apart; 0: no shifts. */
+static void gather_shift(const gather_plan *plan, gather_table *table, ptrdiff_t pitch)
+{
+    const fvi_gather *g = plan->g;
+    if (table->pitch == pitch) return;
+    table->pitch = pitch;
+    for (ptrdiff_t t = 0; t < gather_min(GATHER_TAPS, plan->tap_h * plan->tap_w); ++t) {
+        const ptrdiff_t i = t / plan->tap_w, j = t % plan->tap_w;
+        table->shift[t] = pitch == 0 ? 0 : i * g->h.gap * pitch + j * g->w.gap * g->depth;
+    }
+}
+
+/* No tap of any row leaves the source. */
+static bool gather_is_inside(const gather_plan *plan, const gather_table *table)
+{
+    const fvi_gather_axis *h = &plan->g->h;
+    for (const gather_segment *s = table->segment; s < table->segment + table->segments; ++s) {
+        if (!s->is_inside || s->h < 0 || s->h + (h->taps - 1) * h->gap >= h->source_size)
+            return false;
+    }
+    return true;
+}
+
+/* Copy rows of the tile's image from index first on, with zeros where they leave the source. */
+static void gather_fill_band(const gather_plan *plan, gather_table *table, ptrdiff_t first)
+{
+    const fvi_gather *g = plan->g;
+    const fvi_gather_axis *h = &g->h, *w = &g->w;
+    const ptrdiff_t behind =
+        (h->count - 1) * h->source_step + h->source_first + (h->taps - 1) * h->gap + 1;
+    const ptrdiff_t row = w->source_size * g->depth;
+    const float *image = g->source + table->image * h->source_size * row;
+    float *to = table->patch;
+    table->band_image = table->image;
+    table->band_first = first;
+    table->band_end = gather_min(first + plan->band_rows, behind);
+    for (ptrdiff_t ih = first; ih < table->band_end; ++ih, to += plan->band_w * g->depth) {
+        if (ih < 0 || ih >= h->source_size)
+            memset(to, 0, (size_t)(plan->band_w * g->depth) * sizeof *to);
+        else
+            fvi_conv_copy(to, image + ih * row, w->source_first, w->source_first + plan->band_w,
+                          w->source_size, g->depth);
+    }
+}
+
+/* All taps at once, from the source itself or, at a border, from the band: whole rows of the source
+   copied with their padding, which the tiles that follow use as well. False: neither will do. */
+static bool gather_alike(const gather_plan *plan, gather_table *table)
+{
+    const fvi_gather *g = plan->g;
+    const bool is_inside = gather_is_inside(plan, table);
+    const gather_segment *last = &table->segment[table->segments - 1];
+    const ptrdiff_t end = last->h + (g->h.taps - 1) * g->h.gap + 1, step = g->w.source_step;
+    if (plan->tap_h * plan->tap_w > GATHER_TAPS || (!is_inside && !plan->has_band)) return false;
+    const ptrdiff_t pitch = (is_inside ? g->w.source_size : plan->band_w) * g->depth;
+    if (!is_inside && (table->image != table->band_image || table->segment->h < table->band_first ||
+                       end > table->band_end))
+        gather_fill_band(plan, table, table->segment->h);
+    for (const gather_segment *s = table->segment; s <= last; ++s) {
+        const float *from = is_inside ? g->source + s->at
+                                      : table->patch + (s->h - table->band_first) * pitch +
+                                            (s->w - g->w.source_first) * g->depth;
+        for (ptrdiff_t m = s->first; m < s->end; ++m, from += step * g->depth)
+            table->rows[m] = from;
+    }
+    table->rows_step = 0;
+    table->taps = (size_t)(plan->tap_h * plan->tap_w);
+    for (size_t t = 0; t < table->taps; ++t)
+        table->tap[t] = t;
+    gather_shift(plan, table, pitch);
+    return true;
+}
+
+/* ---- any tile: a row of pointers for each tap ---- */
+
 /* Taps [t0, t1). One that meets only padding is left out, but only where tiles keep to one image:
    an image's bits must not depend on its neighbours, and 0 * w need not be 0. */
 static void gather_taps(const gather_plan *plan, gather_table *table, ptrdiff_t t0, ptrdiff_t t1)
@@ -258,6 +345,8 @@ static void gather_taps(const gather_plan *plan, gather_table *table, ptrdiff_t 
     ptrdiff_t i = t0 / plan->tap_w, j = t0 % plan->tap_w;
     table->taps = 0;
     table->patch_used = 0;
+    table->rows_step = (size_t)table->rows_count;
+    gather_shift(plan, table, 0);
     for (ptrdiff_t t = t0; t < t1; ++t) {
         if (gather_tap(plan, table, row, i, j) || plan->has_crossing) {
             table->tap[table->taps++] = (size_t)t;
@@ -283,6 +372,8 @@ static void gather_product(const gather_plan *plan, const gather_table *table, p
     }
     const fvi_tile_rows call = {
         .rows = table->rows,
+        .rows_step = table->rows_step,
+        .shift = table->shift,
         .tap = table->tap,
         .taps = table->taps,
         .depth = (size_t)plan->depth,
@@ -304,6 +395,11 @@ static void gather_tile(const gather_plan *plan, gather_table *table, ptrdiff_t 
 {
     const ptrdiff_t taps = plan->tap_h * plan->tap_w;
     gather_begin(plan, table, tile);
+    if (gather_alike(plan, table)) {
+        for (ptrdiff_t p = p0; p < p1; ++p)
+            gather_product(plan, table, p, plan->g->is_added, true);
+        return;
+    }
     for (ptrdiff_t t0 = 0; t0 < taps; t0 += GATHER_TAPS) {
         gather_taps(plan, table, t0, gather_min(taps, t0 + GATHER_TAPS));
         for (ptrdiff_t p = p0; p < p1; ++p)
@@ -323,6 +419,7 @@ static void gather_direct(const gather_plan *plan, gather_table *table, ptrdiff_
         for (ptrdiff_t p = p0; p < p1; ++p) {
             const fvi_tile_rows call = {
                 .rows = table->rows,
+                .shift = table->shift,
                 .tap = table->tap,
                 .taps = 1,
                 .depth = (size_t)gather_min(GATHER_STREAMS, g->depth - d),
@@ -352,6 +449,7 @@ static void gather_task(void *context, size_t task)
     const ptrdiff_t t0 = group * plan->task_tiles;
     const ptrdiff_t t1 = gather_min(plan->units * plan->unit_tiles, t0 + plan->task_tiles);
     gather_table table;
+    table.pitch = table.band_image = -1;
     if (plan->direct > 0) {
         gather_direct(plan, &table, p0, gather_min(p1, plan->direct));
         if (p1 > plan->direct) gather_tile(plan, &table, 0, plan->direct, p1);
@@ -392,6 +490,19 @@ static void gather_plan_tiles(gather_plan *plan)
     plan->unit = plan->has_crossing ? g->N * pixels : pixels;
     plan->units = plan->has_crossing ? 1 : g->N;
     plan->unit_tiles = gather_ceil(plan->unit, tall);
+}
+
+/* Worth it where a copied row is short. A band holds what the largest tile needs at least. */
+static void gather_plan_band(gather_plan *plan)
+{
+    const fvi_gather_axis *h = &plan->g->h, *w = &plan->g->w;
+    plan->band_w = (w->count - 1) * w->source_step + (w->taps - 1) * w->gap + 1;
+    const ptrdiff_t row = plan->band_w * plan->g->depth;
+    const ptrdiff_t tile_rows = (plan->tiles->rows_max + w->count - 2) / w->count + 1;
+    const ptrdiff_t most = row <= GATHER_BAND ? GATHER_PATCH / row : 0;
+    const ptrdiff_t least = (tile_rows - 1) * h->source_step + (h->taps - 1) * h->gap + 1;
+    plan->band_rows = most;
+    plan->has_band = !plan->has_crossing && plan->is_merged && least <= most;
 }
 
 /* A single tile cannot earn back the packing: panels of whole vectors stay where they are. */
@@ -441,6 +552,7 @@ void fvi_gather_run(const fvi_kernels *k, fvi_threads *threads, const fvi_gather
     plan.panels = gather_ceil(g->columns, plan.width);
     gather_plan_taps(&plan);
     gather_plan_tiles(&plan);
+    gather_plan_band(&plan);
     gather_plan_direct(&plan);
     const double work = gather_plan_tasks(&plan, fvi_threads_count(threads));
     const size_t zeros = (size_t)(g->depth > GATHER_PATCH ? g->depth : GATHER_PATCH);

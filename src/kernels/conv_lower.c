@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define CONV_GROUP_MOST 256 /* floats from output to output: few, so that zeros cost little */
+
 /* A geometry in its simplest form. */
 static fvi_conv_shape conv_shape(const fvi_conv *g, int N)
 {
@@ -29,6 +31,56 @@ static fvi_conv_shape conv_shape(const fvi_conv *g, int N)
     return s;
 }
 
+/* ---- few filters: neighbouring output pixels together ---- */
+
+/* With fewer filters than a vector has lanes, P neighbouring outputs make one pixel of P * F
+   filters, contiguous in y as it is, under a kernel wide enough for all of them: each one's weights
+   stand where its own taps are, with zeros beside them. (Where the input is not finite, the zeros
+   carry it over to the neighbours.) Vectors of products an output then costs decide on P. */
+static ptrdiff_t conv_group(const fvi_kernels *k, const fvi_conv_shape *s)
+{
+    const ptrdiff_t lanes = k->tiles->lanes, most = lanes * k->tiles->vectors_max;
+    ptrdiff_t best = 1;
+    double least = (double)(s->KW * ((s->F - 1) / lanes + 1));
+    if (s->DW > 1 || s->KW == 1 || s->F >= lanes || s->KW * s->C * s->SW > CONV_GROUP_MOST)
+        return 1;
+    for (ptrdiff_t P = 2; P * s->F <= most; ++P) {
+        const ptrdiff_t vectors = (P * s->F - 1) / lanes + 1;
+        const double cost = (double)(vectors * (s->KW + (P - 1) * s->SW)) / (double)P;
+        if (s->OW % P != 0 || cost >= 0.8 * least) continue;
+        best = P;
+        least = cost;
+    }
+    return best;
+}
+
+static fvi_conv_shape conv_wide_shape(const fvi_conv_shape *s, ptrdiff_t P)
+{
+    fvi_conv_shape wide = *s;
+    wide.F *= P;
+    wide.OW /= P;
+    wide.KW += (P - 1) * s->SW;
+    wide.SW *= P;
+    return wide;
+}
+
+/* The wide kernel's weights, then its bias. */
+static void conv_widen(float *to, const fvi_conv_shape *s, ptrdiff_t P, const float *w,
+                       const float *b)
+{
+    const ptrdiff_t KW = s->KW + (P - 1) * s->SW, F = s->F, size = s->KH * KW * s->C * P * F;
+    memset(to, 0, (size_t)(size + P * F) * sizeof *to);
+    for (ptrdiff_t i = 0; i < s->KH * s->KW * s->C; ++i) {
+        const ptrdiff_t kh = i / s->C / s->KW, kw = i / s->C % s->KW, c = i % s->C;
+        for (ptrdiff_t p = 0; p < P; ++p) {
+            float *at = to + (((kh * KW + kw + p * s->SW) * s->C + c) * P + p) * F;
+            memcpy(at, w + i * F, (size_t)F * sizeof *to);
+        }
+    }
+    for (ptrdiff_t p = 0; b && p < P; ++p)
+        memcpy(to + size + p * F, b, (size_t)F * sizeof *to);
+}
+
 fv_status fvi_conv_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv *g, int N)
 {
     const size_t C = (size_t)g->C, F = (size_t)g->F;
@@ -49,6 +101,11 @@ fv_status fvi_conv_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv 
     if (!fvi_gather_scratch(&forward, k, taps, (size_t)s.C, (size_t)s.F) ||
         !fvi_gather_scratch(&backward, k, taps, (size_t)s.F, (size_t)s.C))
         return fvi_fail(FV_E_SHAPE, "a convolution of %d to %d channels is too large", g->C, g->F);
+    const fvi_conv_shape wide = conv_wide_shape(&s, conv_group(k, &s));
+    if (wide.F > s.F) {
+        fvi_gather_scratch(&forward, k, (size_t)(wide.KH * wide.KW), (size_t)s.C, (size_t)wide.F);
+        forward += (size_t)((wide.KH * wide.KW * s.C + 1) * wide.F);
+    }
     const size_t copies = (weights + F) * (size_t)(fvi_conv_shards(&s) - 1);
     *floats = forward > backward ? forward : backward;
     if (copies > *floats) *floats = copies;
@@ -59,7 +116,16 @@ void fvi_conv_forward(const fvi_kernels *k, fvi_threads *threads, const fvi_conv
                       float *y, const float *x, const float *w, const float *b, bool is_clipped,
                       float *scratch)
 {
-    const fvi_conv_shape s = conv_shape(g, N);
+    fvi_conv_shape s = conv_shape(g, N);
+    const ptrdiff_t P = conv_group(k, &s);
+    if (P > 1) {
+        conv_widen(scratch, &s, P, w, b);
+        s = conv_wide_shape(&s, P);
+        w = scratch;
+        scratch += s.KH * s.KW * s.C * s.F;
+        b = scratch;
+        scratch += s.F;
+    }
     const fvi_gather gather = {
         .h = {s.OH, 0, 1, s.H, s.SH, -s.pad_top, s.DH, s.KH, 0, 1},
         .w = {s.OW, 0, 1, s.W, s.SW, -s.pad_left, s.DW, s.KW, 0, 1},

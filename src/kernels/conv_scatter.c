@@ -57,10 +57,12 @@ static void scatter_row(const scatter_plan *plan, ptrdiff_t n0, ptrdiff_t images
     const ptrdiff_t columns = (last - first) * s->C, lanes = plan->tiles->lanes;
     const ptrdiff_t most = lanes * plan->tiles->vectors_max;
     const size_t tap = 0;
+    const ptrdiff_t shift = 0;
     for (ptrdiff_t c = 0; c < columns; c += most) {
         const ptrdiff_t here = columns - c < most ? columns - c : most;
         const fvi_tile_rows call = {
             .rows = rows,
+            .shift = &shift,
             .tap = &tap,
             .taps = 1,
             .depth = (size_t)s->F,

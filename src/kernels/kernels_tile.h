@@ -96,12 +96,13 @@ FVI_INLINE void FVI_NAME(tile_rows)(const fvi_tile_rows *call, const int rows, c
         }
     }
     for (size_t t = 0; t < call->taps; ++t) {
-        const float *const *row = call->rows + t * (size_t)rows;
+        const float *const *row = call->rows + t * call->rows_step;
+        const ptrdiff_t shift = call->shift[t];
         const float *b = call->panel + call->tap[t] * call->tap_step;
         const float *a[FVI_ROWS_MAX];
         FVI_UNROLL
         for (int m = 0; m < rows; ++m)
-            a[m] = row[m];
+            a[m] = row[m] + shift;
         for (size_t i = 0; i < depth; ++i, b += step) {
             FVI_VECTOR right[FVI_VECTORS_MAX];
             FVI_UNROLL

@@ -8,12 +8,15 @@
 
 #define FVI_TILE_ROWS_MAX 16 /* no instruction set has a taller tile */
 
-/* Rows mode: out[m][j] = start + sum over t, i of rows[t*MR + m][i] * panel[tap[t]*tap_step +
-   i*panel_step + j]. One chain an element: t outside, i inside. Forward, input gradient, dense. */
+/* Rows mode: out[m][j] = start + sum over t, i of rows[t*rows_step + m][shift[t] + i] *
+   panel[tap[t]*tap_step + i*panel_step + j]. One chain an element: t outside, i inside. Forward, input gradient, dense. */
 typedef struct fvi_tile_rows {
-    const float *const
-        *rows;         /* [taps][MR]: where row m of the tile reads tap t, depth floats each */
-    const size_t *tap; /* [taps]: the tap's place in the panel */
+    /* where row m of the tile reads tap t, depth floats each: rows_step is MR, and the shifts are 0,
+       or 0, and the rows of all taps lie alike */
+    const float *const *rows;
+    size_t rows_step;
+    const ptrdiff_t *shift; /* [taps] */
+    const size_t *tap;      /* [taps]: the tap's place in the panel */
     size_t taps, depth;
     const float *panel; /* its first column; whole vectors can be read */
     size_t tap_step, panel_step;
