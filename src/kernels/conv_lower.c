@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#define CONV_SUM_ROWS 48    /* floats of a kernel row that a weight gradient may take as one tap */
 #define CONV_GROUP_MOST 256 /* floats from output to output: few, so that zeros cost little */
 
 /* A geometry in its simplest form. */
@@ -54,6 +55,29 @@ static ptrdiff_t conv_group(const fvi_kernels *k, const fvi_conv_shape *s)
     return best;
 }
 
+/* The same for the weight gradient, of which each kernel row is a tile of KW * C inputs by F: P
+   outputs together make a wide one, whose zeros are not used. A tile of few sums waits for each of
+   them for as long as eight would take. */
+static ptrdiff_t conv_sum_group(const fvi_kernels *k, const fvi_conv_shape *s)
+{
+    const ptrdiff_t lanes = k->tiles->lanes, most = lanes * k->tiles->vectors_max;
+    ptrdiff_t best = 1;
+    double least = 0;
+    if (s->DW > 1 || s->KW == 1 || s->F >= lanes) return 1;
+    for (ptrdiff_t P = 1; P * s->F <= most; ++P) {
+        const ptrdiff_t vectors = (P * s->F - 1) / lanes + 1;
+        const ptrdiff_t rows = (s->KW + (P - 1) * s->SW) * s->C;
+        const ptrdiff_t tiles = (rows - 1) / k->tiles->rows_max + 1;
+        if (rows > CONV_SUM_ROWS) break;
+        const double sums = (double)(rows * vectors), fewest = 8.0 * (double)tiles;
+        const double cost = (sums > fewest ? sums : fewest) / (double)P;
+        if (s->OW % P != 0 || (P > 1 && cost >= 0.9 * least)) continue;
+        best = P;
+        least = cost;
+    }
+    return best;
+}
+
 static fvi_conv_shape conv_wide_shape(const fvi_conv_shape *s, ptrdiff_t P)
 {
     fvi_conv_shape wide = *s;
@@ -81,6 +105,26 @@ static void conv_widen(float *to, const fvi_conv_shape *s, ptrdiff_t P, const fl
         memcpy(to + size + p * F, b, (size_t)F * sizeof *to);
 }
 
+/* Each weight's gradient from its P places in the wide kernel's. */
+static void conv_fold(const fvi_conv_shape *s, ptrdiff_t P, float *dw, float *db, const float *wide)
+{
+    const ptrdiff_t KW = s->KW + (P - 1) * s->SW, F = s->F, size = s->KH * KW * s->C * P * F;
+    for (ptrdiff_t i = 0; i < s->KH * s->KW * s->C; ++i) {
+        const ptrdiff_t kh = i / s->C / s->KW, kw = i / s->C % s->KW, c = i % s->C;
+        for (ptrdiff_t f = 0; f < F; ++f) {
+            float sum = 0;
+            for (ptrdiff_t p = 0; p < P; ++p)
+                sum += wide[(((kh * KW + kw + p * s->SW) * s->C + c) * P + p) * F + f];
+            dw[i * F + f] = sum;
+        }
+    }
+    for (ptrdiff_t f = 0; db && f < F; ++f) {
+        db[f] = 0;
+        for (ptrdiff_t p = 0; p < P; ++p)
+            db[f] += wide[size + p * F + f];
+    }
+}
+
 fv_status fvi_conv_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv *g, int N)
 {
     const size_t C = (size_t)g->C, F = (size_t)g->F;
@@ -106,7 +150,10 @@ fv_status fvi_conv_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv 
         fvi_gather_scratch(&forward, k, (size_t)(wide.KH * wide.KW), (size_t)s.C, (size_t)wide.F);
         forward += (size_t)((wide.KH * wide.KW * s.C + 1) * wide.F);
     }
-    const size_t copies = (weights + F) * (size_t)(fvi_conv_shards(&s) - 1);
+    const ptrdiff_t P = conv_sum_group(k, &s);
+    const fvi_conv_shape sums = conv_wide_shape(&s, P);
+    const size_t copy = (size_t)((sums.KH * sums.KW * sums.C + 1) * sums.F);
+    const size_t copies = copy * (size_t)(fvi_conv_shards(&sums) - (P == 1));
     *floats = forward > backward ? forward : backward;
     if (copies > *floats) *floats = copies;
     return FV_OK;
@@ -223,6 +270,14 @@ void fvi_conv_weight_gradient(const fvi_kernels *k, fvi_threads *threads, const 
                               float *dw, float *db, const float *x, const float *dy, float *scratch)
 {
     const fvi_conv_shape s = conv_shape(g, N);
+    const ptrdiff_t P = conv_sum_group(k, &s);
+    if (s.N > 0 && P > 1) {
+        const fvi_conv_shape wide = conv_wide_shape(&s, P);
+        float *sums = scratch, *bias = sums + wide.KH * wide.KW * wide.C * wide.F;
+        fvi_conv_weights(k, threads, &wide, sums, db ? bias : NULL, x, dy, bias + wide.F);
+        conv_fold(&s, P, dw, db, sums);
+        return;
+    }
     if (s.N > 0) {
         fvi_conv_weights(k, threads, &s, dw, db, x, dy, scratch);
         return;

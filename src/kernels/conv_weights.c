@@ -14,6 +14,8 @@
 
 #define WEIGHTS_BLOCK 128           /* pixels of a block */
 #define WEIGHTS_PATCH 64            /* floats of a kernel row that is still treated as one tap */
+#define WEIGHTS_PADDED 8192         /* floats of input rows that are copied with their padding */
+#define WEIGHTS_SLOTS 128           /* and the most of such rows */
 #define WEIGHTS_SHARD 1024          /* fewest pixels worth a shard */
 #define WEIGHTS_COPIES (256 * 1024) /* most floats of all shards' copies */
 #define WEIGHTS_PANEL 32            /* widest panel of any instruction set, in floats */
@@ -32,6 +34,8 @@ typedef struct weights_plan {
     ptrdiff_t tile_count, width, panels; /* tiles of inputs, columns of a panel */
     ptrdiff_t pixels, blocks;
     ptrdiff_t shards, tile_groups, panel_groups;
+    ptrdiff_t row_keys;   /* input rows and rows of padding that one image's outputs read */
+    ptrdiff_t slots;      /* padded rows that are kept */
     bool is_tile_outside; /* each tile of inputs meets all panels in turn, not the reverse */
 } weights_plan;
 
@@ -45,8 +49,8 @@ typedef struct weights_table {
     fvi_tile_run near_run[WEIGHTS_BLOCK];       /* the runs again, on near */
     /* the inputs of one tile, pixels close together */
     float near[WEIGHTS_BLOCK * FVI_TILE_ROWS_MAX];
-    float patch[WEIGHTS_BLOCK * WEIGHTS_PATCH];
-    size_t patch_used;
+    float padded[WEIGHTS_PADDED]; /* slots of one padded input row each */
+    ptrdiff_t slot_key[WEIGHTS_SLOTS];
 } weights_table;
 
 static ptrdiff_t weights_ceil(ptrdiff_t a, ptrdiff_t b)
@@ -106,29 +110,33 @@ static void weights_row_runs(const weights_plan *plan, weights_table *table, con
                     first + (size_t)(lo - w0), (size_t)(hi - lo));
 }
 
-/* The same for a whole kernel row. Where pixels reach over a border, what they read is copied with
-   the zeros they meet. */
-static void weights_merged_runs(const weights_plan *plan, weights_table *table, const float *row,
-                                ptrdiff_t w0, ptrdiff_t w1, size_t first)
+/* Input row ih of image n with the padding beside it, copied; its pixel 0 is the first that output 0
+   reads. Copies stay for the kernel rows and blocks that read them next. */
+static const float *weights_padded_row(const weights_plan *plan, weights_table *table, ptrdiff_t n,
+                                       ptrdiff_t ih)
+{
+    const fvi_conv_shape *s = plan->s;
+    const ptrdiff_t key = n * plan->row_keys + ih + s->pad_top, slot = key % plan->slots;
+    const ptrdiff_t pixels = (s->OW - 1) * s->SW + s->KW;
+    float *row = table->padded + slot * pixels * s->C;
+    if (table->slot_key[slot] == key) return row;
+    table->slot_key[slot] = key;
+    fvi_conv_copy(row, plan->x + (n * s->H + ih) * s->W * s->C, -s->pad_left, pixels - s->pad_left,
+                  s->W, s->C);
+    return row;
+}
+
+/* The same for a whole kernel row. */
+static void weights_merged_runs(const weights_plan *plan, weights_table *table, ptrdiff_t n,
+                                ptrdiff_t ih, ptrdiff_t w0, ptrdiff_t w1, size_t first)
 {
     const fvi_conv_shape *s = plan->s;
     const ptrdiff_t from = w0 * s->SW - s->pad_left;
     const ptrdiff_t to = (w1 - 1) * s->SW - s->pad_left + s->KW;
-    const size_t count = (size_t)(w1 - w0);
-    if (from >= 0 && to <= s->W) {
-        weights_add_run(table, row + from * s->C, (size_t)(s->SW * s->C), first, count);
-        return;
-    }
-    const ptrdiff_t step = weights_min(s->SW, s->KW);
-    float *patch = table->patch + table->patch_used;
-    table->patch_used += count * (size_t)(s->KW * s->C);
-    weights_add_run(table, patch, (size_t)(step * s->C), first, count);
-    if (s->SW <= s->KW) {
-        fvi_conv_copy(patch, row, from, to, s->W, s->C);
-        return;
-    }
-    for (ptrdiff_t w = from; w < to; w += s->SW, patch += s->KW * s->C)
-        fvi_conv_copy(patch, row, w, w + s->KW, s->W, s->C);
+    const float *a = from >= 0 && to <= s->W
+                         ? plan->x + ((n * s->H + ih) * s->W + from) * s->C
+                         : weights_padded_row(plan, table, n, ih) + w0 * s->SW * s->C;
+    weights_add_run(table, a, (size_t)(s->SW * s->C), first, (size_t)(w1 - w0));
 }
 
 static void weights_runs(const weights_plan *plan, weights_table *table, ptrdiff_t kh, ptrdiff_t kw,
@@ -136,7 +144,6 @@ static void weights_runs(const weights_plan *plan, weights_table *table, ptrdiff
 {
     const fvi_conv_shape *s = plan->s;
     table->runs = 0;
-    table->patch_used = 0;
     for (ptrdiff_t pixel = first; pixel < last;) {
         const ptrdiff_t row = pixel / s->OW, w0 = pixel % s->OW;
         const ptrdiff_t w1 = weights_min(s->OW, w0 + last - pixel);
@@ -145,7 +152,7 @@ static void weights_runs(const weights_plan *plan, weights_table *table, ptrdiff
             const float *from = plan->x + (n * s->H + ih) * s->W * s->C;
             const size_t at = (size_t)(pixel - first);
             if (plan->is_merged)
-                weights_merged_runs(plan, table, from, w0, w1, at);
+                weights_merged_runs(plan, table, n, ih, w0, w1, at);
             else
                 weights_row_runs(plan, table, from, kw, w0, w1, at);
         }
@@ -324,6 +331,8 @@ static void weights_task(void *context, size_t task)
         part.db = plan->db ? part.dw + size : NULL;
     }
     weights_table table;
+    for (ptrdiff_t i = 0; i < plan->slots; ++i)
+        table.slot_key[i] = -1;
     const ptrdiff_t b0 = weights_part(plan->blocks, plan->shards, shard);
     const ptrdiff_t b1 = weights_part(plan->blocks, plan->shards, shard + 1);
     for (ptrdiff_t b = b0; b < b1; ++b, part.is_added = true)
@@ -345,13 +354,27 @@ static void weights_combine(const weights_plan *plan)
     }
 }
 
+/* A kernel row is one tap where it is short, and where the padded rows that a block reads under one
+   of them are kept side by side. */
+static void weights_plan_merge(weights_plan *plan)
+{
+    const fvi_conv_shape *s = plan->s;
+    const ptrdiff_t row = ((s->OW - 1) * s->SW + s->KW) * s->C;
+    const ptrdiff_t rows = (WEIGHTS_BLOCK - 2) / s->OW + 2, images = (rows - 2) / s->OH + 2;
+    plan->slots = weights_min(WEIGHTS_PADDED / row, WEIGHTS_SLOTS);
+    plan->row_keys = (s->OH - 1) * s->SH + (s->KH - 1) * s->DH + 1;
+    const ptrdiff_t between = weights_max(0, plan->row_keys - s->OH * s->SH);
+    plan->is_merged = s->DW == 1 && s->KW > 1 && s->KW * s->C <= WEIGHTS_PATCH &&
+                      rows * s->SH + images * between <= plan->slots;
+}
+
 void fvi_conv_weights(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s,
                       float *dw, float *db, const float *x, const float *dy, float *scratch)
 {
     const fvi_tile_table *tiles = k->tiles;
     weights_plan plan = {
         .s = s, .tiles = tiles, .dw = dw, .db = db, .copies = scratch, .x = x, .dy = dy};
-    plan.is_merged = s->DW == 1 && s->KW > 1 && s->KW * s->C <= WEIGHTS_PATCH;
+    weights_plan_merge(&plan);
     plan.inputs = plan.is_merged ? s->KW * s->C : s->C;
     plan.taps_w = plan.is_merged ? 1 : s->KW;
     plan.tile_count = weights_ceil(plan.inputs, tiles->rows_max);
