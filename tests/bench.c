@@ -142,7 +142,7 @@ static const fvi_pool bench_narrow = {64, 64, 6, 2, 2, 2, 2, 0, 0, 32, 32}; /* 2
         __VA_ARGS__;                                                                               \
     }
 LOOP(add, k->add(n, j->y, j->x))
-LOOP(relu, k->relu(n, j->y, j->x, &bench_relu, false))
+LOOP(relu, k->relu(n, j->y, j->x, &bench_relu))
 LOOP(relu_gradient, k->relu_gradient(n, j->dx, j->y, j->x, &bench_relu, false))
 LOOP(clip_gradient, k->clip_gradient(n, j->y, j->x))
 LOOP(sigmoid, k->sigmoid(n, j->y, j->x))
