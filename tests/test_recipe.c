@@ -295,6 +295,9 @@ static const shipped_row shipped_rows[] = {
     {"resnet20", 274042, 272474},
     {"keras_mnist", 34826, 34826},
     {"vgg16_cifar", 14719818, 14719818},
+    {"hands", 90342, 90342},
+    {"edges", 2205, 2189},
+    {"shapes", 25190, 24966},
 };
 
 static void test_shipped(void **state)

@@ -24,7 +24,7 @@ typedef struct demo_app {
 static const demo_app demo_apps[] = {
     {"mood", "Mood classifier (Sequential): is the face happy?", "happy", "made:faces", 2400, 600,
      5, 16},
-    {"hands", "Sign digits (Functional): how many fingers does the hand show?", "signs",
+    {"hands", "Sign digits (Functional): how many fingers does the hand show?", "hands",
      "made:hands", 6000, 600, 10, 64},
 };
 #define DEMO_APPS ((int)(sizeof demo_apps / sizeof demo_apps[0]))
