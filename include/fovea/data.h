@@ -194,6 +194,38 @@ FV_API fv_status fv_dataset_map(fv_dataset **mapped, const fv_dataset *dataset,
 FV_API fv_status fv_dataset_standardize(fv_dataset **standardized, const fv_dataset *dataset,
                                         const double *mean, const double *deviation);
 
+/* ---- saving ---- */
+
+/** All zero is the default. */
+typedef struct fv_dataset_save_config {
+    /* Called now and then with the pictures written so far and those there are; false stops:
+       CANCELLED. */
+    bool (*progress)(void *user, int done, int total);
+    void *user;
+    int threads; /* that decode; 0: as many as there are processors */
+} fv_dataset_save_config;
+
+/**
+ * Write parts into one file, which fv_dataset_open reads again.
+ *
+ *   path        NAME.h5 with the course's arrays, train_set_x, train_set_y, val_set_x, ...,
+ *               test_set_y and list_classes; or NAME.npz with x_train, y_train, x_val, ..., y_test
+ *               and classes, stored uncompressed
+ *   train, validation, test   any may be NULL, not all of them; with the same classes
+ *   config      NULL: every default
+ *
+ * Pictures are written as they are, uint8 or float32 [N,H,W,C], a few at a time, so that a set may
+ * be larger than memory; labels as int64 [N]. Classes are numbers [K] when their names are 0, 1,
+ * ...; else text, in .npz as bytes [K,W], UTF-8 with zeros at the ends. What cannot be read is left
+ * out (fv_dataset_skipped) unless its set is strict. The file appears whole or not at all.
+ * Errors: ARG also another ending; SHAPE classes that differ, rows [N,D]; UNSUPPORTED targets in
+ *         the place of labels, a build without HDF5 or zip; IO; reading a picture; CANCELLED;
+ *         MEMORY.
+ */
+FV_API fv_status fv_dataset_save(const char *path, const fv_dataset *train,
+                                 const fv_dataset *validation, const fv_dataset *test,
+                                 const fv_dataset_save_config *config);
+
 /* ---- batches ---- */
 
 /**

@@ -54,6 +54,7 @@ fv_status fvi_store_read(fvi_store *store, void *out, int i, uint32_t epoch);
 /* Note a picture that the last call of this thread could not read. FV_OK: noted, go on without it;
    else what it failed with, since the store is not tolerant or memory ran out. */
 fv_status fvi_store_skip(fvi_store *store, int i, fv_status failed);
+bool fvi_store_is_bad(const fvi_store *store, int i);           /* it was noted */
 int fvi_store_skips(const fvi_store *store);                    /* noted, here and below */
 const char *fvi_store_skip_text(const fvi_store *store, int i); /* NULL out of range */
 /* Pictures in a row, taken over even on failure. */
@@ -139,6 +140,10 @@ fv_status fvi_arrays_make(fv_dataset **dataset, const char *name, fvi_raw *raw);
 void fvi_raw_free(fvi_raw *raw);
 /* Small enough to be read at once. */
 bool fvi_arrays_fit(const fv_shape *shape, fv_dtype dtype, const fv_dataset_config *config);
+/* Names of classes: numbers [K] as text, FV_E_FORMAT when they are no integers; and a data set's, as
+   many as it has classes. */
+fv_status fvi_classes_of_numbers(fvi_value **classes, const fvi_array *numbers, const char *name);
+fv_status fvi_dataset_take_names(fv_dataset *dataset, const fvi_value *classes);
 /* Two files, NPY or IDX, plain or gzipped. */
 fv_status fvi_arrays_open(fv_dataset **dataset, const char *folder, const char *x_name,
                           const char *y_name, const fv_dataset_config *config);
@@ -194,6 +199,12 @@ void fvi_pair_expected(char out[FVI_PAIR_TEXT], const fv_dataset_config *config)
 fv_status fvi_hdf5_dataset(fv_dataset **dataset, const char *path, const char *sibling,
                            fv_split split, const fv_dataset_config *config);
 bool fvi_hdf5_has(const char *path, fv_split split);
+
+/* dataset_npz.c: one file. An array too large to be kept is read from its place in the file, if it
+   is stored there as it is. */
+fv_status fvi_npz_dataset(fv_dataset **dataset, const char *path, fv_split split,
+                          const fv_dataset_config *config);
+bool fvi_npz_has(const char *path, fv_split split);
 
 /* picture.c: fv_picture_load of the bytes of a file, into pixels [height,width,channels]; the
    arguments are in range. Any number of threads at once. */

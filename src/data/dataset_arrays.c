@@ -2,6 +2,8 @@
 /* Data sets in arrays of files: checked and made; NPY, IDX and CIFAR. HDF5 and NPZ are next door. */
 #include "data/data_internal.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define ARRAYS_HEAD FVI_NPY_HEAD /* enough of a file for its head, whatever it is */
@@ -101,6 +103,42 @@ bool fvi_arrays_fit(const fv_shape *shape, fv_dtype dtype, const fv_dataset_conf
     size_t count, bytes;
     if (fvi_shape_count(&count, shape) != FV_OK) return true; /* reading will say why not */
     return fvi_mul(&bytes, count, fv_dtype_size(dtype)) && bytes <= fvi_memory_budget(config);
+}
+
+/* ---- names of classes ---- */
+
+fv_status fvi_classes_of_numbers(fvi_value **classes, const fvi_array *numbers, const char *name)
+{
+    char text[24];
+    const fv_tensor all = {numbers->shape, numbers->dtype, numbers->data};
+    *classes = NULL;
+    if (!fvi_is_integer(all.dtype))
+        return fvi_fail(FV_E_FORMAT, "%s is %s, expected integers or strings", name,
+                        fv_dtype_name(all.dtype));
+    fvi_value *list = fvi_value_list();
+    fv_status status = list ? FV_OK : FV_E_MEMORY;
+    for (int i = 0; status == FV_OK && i < all.shape.dim[0]; i++) {
+        snprintf(text, sizeof text, "%" PRId64, fvi_integer_at(&all, (size_t)i));
+        status = fvi_value_push(list, fvi_value_string(text));
+    }
+    if (status == FV_OK) {
+        *classes = list;
+        return FV_OK;
+    }
+    fvi_value_free(list);
+    return status;
+}
+
+fv_status fvi_dataset_take_names(fv_dataset *dataset, const fvi_value *classes)
+{
+    const char **names = fvi_alloc(classes->count, sizeof *names, "names of classes");
+    if (!names) return FV_E_MEMORY;
+    for (size_t i = 0; i < classes->count; i++) {
+        names[i] = classes->item[i]->string;
+    }
+    fv_status status = fvi_dataset_name_classes(dataset, names);
+    fvi_free((void *)names);
+    return status;
 }
 
 /* ---- one file with one array: NPY, or IDX, plain or gzipped ---- */

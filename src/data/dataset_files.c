@@ -343,6 +343,7 @@ const char *fv_dataset_kind(const char *path)
     if (fvi_file_is_folder(path)) return files_folder_kind(path);
     size_t size = fvi_file_peek(head, sizeof head, path);
     if (fvi_hdf5_is(head, size)) return "hdf5";
+    if (fvi_zip_is(head, size)) return "npz";
     return fvi_csv_is(path) ? "csv" : NULL;
 }
 
@@ -360,6 +361,7 @@ fv_status fvi_files_open(fv_dataset **dataset, const char *path, fv_split split,
     }
     size_t size = fvi_file_peek(head, sizeof head, path);
     if (fvi_hdf5_is(head, size)) return fvi_hdf5_dataset(dataset, path, NULL, split, config);
+    if (fvi_zip_is(head, size)) return fvi_npz_dataset(dataset, path, split, config);
     if (fvi_csv_is(path)) return fvi_csv_open(dataset, path, split, config);
     return files_refuse_file(path, head, size);
 }
@@ -387,6 +389,7 @@ bool fv_dataset_has(const char *path, fv_split split)
     if (fvi_file_is_folder(path)) return files_folder_has(path, split);
     size_t size = fvi_file_peek(head, sizeof head, path);
     if (fvi_hdf5_is(head, size)) return fvi_hdf5_has(path, split);
+    if (fvi_zip_is(head, size)) return fvi_npz_has(path, split);
     if (fvi_csv_is(path)) return fvi_csv_has(path, split);
     return split == FV_TRAIN;
 }

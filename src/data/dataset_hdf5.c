@@ -3,8 +3,6 @@
    called. */
 #include "data/data_internal.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #define HDF5_SHOWN 12 /* arrays listed in a message */
@@ -49,27 +47,6 @@ static fv_status hdf5_refuse(const fvi_hdf5 *file, const fvi_value *names, const
 
 /* ---- names of classes ---- */
 
-static fv_status hdf5_number_names(fvi_value **classes, const fvi_array *numbers)
-{
-    char text[24];
-    const fv_tensor all = {numbers->shape, numbers->dtype, numbers->data};
-    if (!fvi_is_integer(all.dtype))
-        return fvi_fail(FV_E_FORMAT, "list_classes is %s, expected integers or strings",
-                        fv_dtype_name(all.dtype));
-    fvi_value *list = fvi_value_list();
-    fv_status status = list ? FV_OK : FV_E_MEMORY;
-    for (int i = 0; status == FV_OK && i < all.shape.dim[0]; i++) {
-        snprintf(text, sizeof text, "%" PRId64, fvi_integer_at(&all, (size_t)i));
-        status = fvi_value_push(list, fvi_value_string(text));
-    }
-    if (status != FV_OK) {
-        fvi_value_free(list);
-        return status;
-    }
-    *classes = list;
-    return FV_OK;
-}
-
 /* list_classes of one file as texts, integers or strings; NULL when it has none. */
 static fv_status hdf5_classes(fvi_value **classes, const fvi_hdf5 *file, const fvi_value *names,
                               size_t limit)
@@ -91,7 +68,7 @@ static fv_status hdf5_classes(fvi_value **classes, const fvi_hdf5 *file, const f
         status = fvi_fail(FV_E_SHAPE, "list_classes has %d dimensions, expected 1", shape.rank);
     } else {
         FVI_TRY(fvi_hdf5_read(file, name, limit, &numbers));
-        status = hdf5_number_names(classes, &numbers);
+        status = fvi_classes_of_numbers(classes, &numbers, name);
         fvi_array_free(&numbers);
     }
     if (status == FV_OK && ((*classes)->count < 1 || (*classes)->count > FVI_MAX_CLASSES)) {
@@ -118,18 +95,6 @@ static fv_status hdf5_sibling_classes(fvi_value **classes, const char *path, siz
     }
     fvi_hdf5_close(file);
     return status == FV_E_MEMORY ? status : FV_OK;
-}
-
-static fv_status hdf5_name_classes(fv_dataset *dataset, const fvi_value *classes)
-{
-    const char **names = fvi_alloc(classes->count, sizeof *names, "names of classes");
-    if (!names) return FV_E_MEMORY;
-    for (size_t i = 0; i < classes->count; i++) {
-        names[i] = classes->item[i]->string;
-    }
-    fv_status status = fvi_dataset_name_classes(dataset, names);
-    fvi_free((void *)names);
-    return status;
 }
 
 /* ---- one file ---- */
@@ -196,7 +161,7 @@ fv_status fvi_hdf5_dataset(fv_dataset **dataset, const char *path, const char *s
         s.file = NULL;
     }
     if (status == FV_OK) status = fvi_arrays_make(&made, path, &s.raw);
-    if (status == FV_OK && s.classes) status = hdf5_name_classes(made, s.classes);
+    if (status == FV_OK && s.classes) status = fvi_dataset_take_names(made, s.classes);
     if (status != FV_OK) {
         fv_dataset_free(made);
         made = NULL;

@@ -89,6 +89,11 @@ fv_status fvi_store_skip(fvi_store *store, int i, fv_status failed)
     return FV_OK;
 }
 
+bool fvi_store_is_bad(const fvi_store *store, int i)
+{
+    return atomic_load(&store->is_bad[i]) != 0;
+}
+
 int fvi_store_skips(const fvi_store *store)
 {
     int count = 0;
