@@ -26,7 +26,7 @@ typedef struct cli_settings {
     const char *x, *y, *resize, *augment, *from, *size, *mode;
     long epochs, batch, seed, threads, top, memory, count, channels;
     double lr, min_accuracy, val_split, test_split, seconds;
-    bool json, quiet, force, strict;
+    bool json, quiet, force, strict, link;
     bool has_min_accuracy, has_val_split, has_test_split;
     int n_args; /* what is no option */
     char **args;
@@ -100,12 +100,29 @@ int cli_data_config_sized(fv_dataset_config *config, const cli_settings *s);
 /* cli_data_open; CLI_USAGE when --size or --channels ask for what its pictures cannot become. */
 int cli_data_open_sized(fv_dataset **dataset, const char *path, fv_split split,
                         const fv_dataset_config *config);
+/* cmd_data_convert.c: writing; cli_data_config_sized for sets that are not kept in memory. */
+int cli_data_config_streamed(fv_dataset_config *config, const cli_settings *s);
+bool cli_data_is_file(const char *out); /* by its ending; else a folder */
+/* args[1] as a file to write: not the input, nothing that is there. CLI_DONE when fine. */
+int cli_data_check_output(const cli_settings *s);
+/* Parts into a file, progress on a terminal; written: how many pictures of each. */
+int cli_data_save(int written[CLI_PARTS], fv_dataset *const part[CLI_PARTS], const char *out,
+                  const cli_settings *s);
+/* What was written, as a line or JSON. */
+void cli_data_written(const int written[CLI_PARTS], fv_dataset *const part[CLI_PARTS],
+                      const char *out, const cli_settings *s);
 /* A name out of a file, to stdout, at least width columns (below 0: put to the right). */
 void cli_print_name(const char *name, int width);
 
 /* cmd_data_get.c: where `fovea data get` put the set of that name, if there is no such file and it
    did; else path. */
 const char *cli_data_fetched(char out[CLI_PATH], const char *path);
+
+/* cli_signal.c */
+
+/* INT, TERM and HUP are noted, a second one ends the process at once; false: they end it again. */
+void cli_signals_catch(bool on);
+int cli_signal(void); /* the one that came since, or 0 */
 
 /* cli_guard.c */
 
@@ -147,6 +164,9 @@ int cmd_bench(const cli_settings *s);
 int cmd_data_info(const cli_settings *s);
 int cmd_data_get(const cli_settings *s);
 int cmd_data_list(const cli_settings *s);
+int cmd_data_show(const cli_settings *s);
+int cmd_data_convert(const cli_settings *s);
+int cmd_data_split(const cli_settings *s);
 int cmd_version(const cli_settings *s);
 
 #endif

@@ -387,8 +387,9 @@ static void data_info_free(data_info *info)
 
 int cmd_data_info(const cli_settings *s)
 {
-    data_info info = {
-        .path = s->args[0], .kind = fv_dataset_kind(s->args[0]), .is_sized = s->size != NULL};
+    char fetched[CLI_PATH];
+    const char *kind = fv_dataset_kind(cli_data_fetched(fetched, s->args[0]));
+    data_info info = {.path = s->args[0], .kind = kind ? kind : "", .is_sized = s->size != NULL};
     fv_dataset_config config;
     int code = cli_data_config_sized(&config, s);
     if (code != CLI_DONE) return code;

@@ -2,7 +2,6 @@
 /* fovea data get, fovea data list: known data sets, brought to a folder of the user's. */
 #include "cli/cli.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,24 +10,6 @@
 
 #define GET_BAR 24
 #define GET_REDRAW_S 0.1
-
-static volatile sig_atomic_t get_signal;
-
-static void get_on_signal(int number)
-{
-    get_signal = number;
-}
-
-/* INT, TERM and HUP stop between two pieces; SA_RESETHAND: a second one ends the process at once. */
-static void get_catch_signals(bool on)
-{
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {0};
-    action.sa_handler = on ? get_on_signal : SIG_DFL;
-    action.sa_flags = (int)SA_RESETHAND;
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-        sigaction(numbers[i], &action, NULL);
-}
 
 /* The folder that sets lie in: the given one, or Fovea's part of the user's cache. false: there is
    none. */
@@ -111,7 +92,7 @@ static bool get_progress(const fv_get_progress *p, void *user)
 {
     get_view *v = user;
     if (v->is_bar && (!v->is_drawn || get_since(&v->drawn) >= GET_REDRAW_S)) get_draw(v, p);
-    return get_signal == 0;
+    return cli_signal() == 0;
 }
 
 /* ---- get ---- */
@@ -147,11 +128,10 @@ static int get_run(const fv_known_dataset *set, const char *folder, const cli_se
     get_view view = {.is_bar = cli_is_terminal() && !s->quiet};
     const fv_get_config config = {
         .from = s->from, .force = s->force, .progress = get_progress, .user = &view};
-    get_signal = 0;
-    get_catch_signals(true);
+    cli_signals_catch(true);
     fv_status status = fv_dataset_get(set->name, folder, &config);
-    int number = get_signal;
-    get_catch_signals(false);
+    int number = cli_signal();
+    cli_signals_catch(false);
     if (view.is_drawn) fprintf(stderr, "\r\033[K");
     if (status == FV_E_CANCELLED && number)
         return cli_fail(128 + number, "%s; get it again to go on", fv_error());

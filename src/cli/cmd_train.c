@@ -17,24 +17,6 @@
 #define TRAIN_BAR 24
 #define TRAIN_REDRAW_S 0.1
 
-static volatile sig_atomic_t train_signal;
-
-static void train_on_signal(int number)
-{
-    train_signal = number;
-}
-
-/* INT, TERM and HUP stop after the batch; SA_RESETHAND: a second one ends the process at once. */
-static void train_catch_signals(bool on)
-{
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {0};
-    action.sa_handler = on ? train_on_signal : SIG_DFL;
-    action.sa_flags = (int)SA_RESETHAND;
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-        sigaction(numbers[i], &action, NULL);
-}
-
 typedef struct train_view {
     bool is_bar, is_lines; /* on stderr while it runs; on stdout an epoch */
     bool is_streamed;      /* pictures are read while it runs */
@@ -104,14 +86,14 @@ static void train_line(const fv_epoch *e, int epochs, bool is_streamed)
 static bool train_progress(const fv_progress *p, void *user)
 {
     train_view *v = user;
-    if (p->is_between) return train_signal == 0;
+    if (p->is_between) return cli_signal() == 0;
     if (v->is_bar && p->finished) fprintf(stderr, "\r\033[K");
     if (v->is_lines && p->finished) train_line(p->finished, p->epochs, v->is_streamed);
     if (p->finished) v->drawn_s = 0;
     if (v->is_bar && !p->finished &&
         (p->step == 1 || p->step == p->steps || p->elapsed_s - v->drawn_s >= TRAIN_REDRAW_S))
         train_draw(v, p);
-    return train_signal == 0;
+    return cli_signal() == 0;
 }
 
 fv_status cli_train_run(cli_training *t, const cli_settings *s, int *signal)
@@ -127,11 +109,10 @@ fv_status cli_train_run(cli_training *t, const cli_settings *s, int *signal)
     const char *nearest;
     fv_optimizer_find(s->optimizer ? s->optimizer : "adam", &config.optimizer, &nearest);
     config.optimizer.learning_rate = (float)s->lr;
-    train_signal = 0;
-    train_catch_signals(true);
+    cli_signals_catch(true);
     fv_status status = fv_fit(t->model, &t->history, t->train, t->valid, &config);
-    *signal = train_signal;
-    train_catch_signals(false);
+    *signal = cli_signal();
+    cli_signals_catch(false);
     if (status != FV_OK && view.is_bar) fprintf(stderr, "\r\033[K");
     /* Only the wish to stop is no failure: the model is whole. */
     return status == FV_E_CANCELLED && *signal ? FV_OK : status;

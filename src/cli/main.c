@@ -36,18 +36,41 @@ static const cli_command main_commands[] = {
      "measured in between. Memory is the most the process held. Without a name: a list of usual\n"
      "ones. Figures of one run compare; those of two days, or of a busy machine, do not.\n",
      " mode batch threads seconds isa json ", 0, 1000000, cmd_bench},
-    {"data", "VERB ...", "Look at data sets, convert and split them", NULL, " ", 0, 0, NULL},
+    {"data", "VERB ...", "Data sets: fetch, look at, check, convert and split them", NULL, " ", 0,
+     0, NULL},
+    {"data list", "[--out FOLDER] [--json]", "List the sets that are built in or can be fetched",
+     NULL, " out json ", 0, 0, cmd_data_list},
+    {"data get", "NAME [options]", "Fetch a known data set, resumed and checked by SHA-256",
+     "It lies in $XDG_CACHE_HOME/fovea (~/.cache/fovea) or --out FOLDER, and --data NAME\n"
+     "finds it. Licence and citation are shown. fovea data list has the names.\n",
+     " from out force json quiet ", 1, 1, cmd_data_get},
     {"data info", "PATH [options]", "Say what a data set holds",
-     "Counts of each class and part, shape and type of the pictures, their values by channel (of "
-     "a\n"
-     "large set, of a sample), where it would lie, and what could not be read.\n",
+     "Counts of each class and part, shape and type of the pictures, their values by channel\n"
+     "(of a large set, of a sample), where it would lie, and what could not be read.\n",
      " size channels resize x y count memory strict seed threads json ", 1, 1, cmd_data_info},
+    {"data show", "PATH [--out SHEET.png] [options]",
+     "Draw a sheet with some pictures of each class",
+     "The sheet is NAME.png here; --count N pictures, --seed chooses others.\n",
+     " out force count seed size channels resize x y strict ", 1, 1, cmd_data_show},
     {"data doctor", "PATH [options]", "Find what would spoil training",
-     "Pictures that cannot be read, copies and near copies, within a part and across parts, "
-     "classes\n"
-     "that are missing or small, values out of range. Exits with 1 when something would spoil\n"
-     "training.\n",
+     "Pictures that cannot be read, copies and near copies, within a part and across parts,\n"
+     "classes that are missing or small, values out of range. Exits with 1 when something\n"
+     "would spoil training.\n",
      " size channels resize x y count memory strict seed threads json ", 1, 1, cmd_data_doctor},
+    {"data convert", "PATH OUT.h5|OUT.npz [options]", "Write all parts of a data set into one file",
+     "OUT.h5 has the arrays of the course: train_set_x, train_set_y, val_set_x, ...,\n"
+     "list_classes. OUT.npz has those of Keras: x_train, y_train, x_val, ..., and classes.\n"
+     "Sets may be larger than memory.\n",
+     " size channels resize x y count strict seed threads force json quiet ", 2, 2,
+     cmd_data_convert},
+    {"data split", "PATH OUT --val-split X --test-split Y [options]",
+     "Divide a data set into parts to train, validate and test with",
+     "Each class keeps its share in each part. Who goes where depends on --seed and on what\n"
+     "is in the pictures, not on their names. OUT is a file (.h5, .npz) or a new folder, in\n"
+     "which pictures in files are copied as they are, others become PNG files.\n",
+     " val-split test-split seed link size channels resize x y count strict threads force json "
+     "quiet ",
+     2, 2, cmd_data_split},
     {"version", "", "Print the version", NULL, " json ", 0, 0, cmd_version},
     {"help", "[COMMAND]", "Explain a command", NULL, " ", 0, 2, cmd_help},
 };
