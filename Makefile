@@ -3,6 +3,7 @@
 .PHONY: help demo test build setup debug asan tsan bench format lint install clean
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 PREFIX ?= /usr/local
+ROUNDS ?= 5
 FOVEA_C = $(shell git ls-files '*.c' '*.h')
 
 help: ## show this list
@@ -36,9 +37,10 @@ debug: ## build with asserts and run every test
 asan: ## the same under clang's address and undefined-behaviour sanitizers
 tsan: ## the threaded tests under clang's thread sanitizer
 
-bench: setup build/build.ninja ## time every kernel on every instruction set
-	cmake --build build --target bench -j $(JOBS)
+bench: setup build/build.ninja ## time every kernel, then networks and layers against others (ROUNDS=5)
+	cmake --build build --target bench fovea_cli -j $(JOBS)
 	build/bench
+	tools/bench_peers.py --rounds $(ROUNDS)
 
 format: ## lay out every C file
 	clang-format -i $(FOVEA_C)

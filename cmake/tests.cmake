@@ -22,6 +22,16 @@ endforeach()
 
 add_executable(bench EXCLUDE_FROM_ALL tests/bench.c) # make bench
 target_link_libraries(bench PRIVATE fovea_objects)
+# Against oneDNN, where tools/bench_setup.sh or the machine has it.
+set(FOVEA_PEERS ${PROJECT_BINARY_DIR}/peers/root/usr)
+find_path(FOVEA_DNNL_INCLUDE oneapi/dnnl/dnnl.h HINTS ${FOVEA_PEERS}/include)
+find_library(FOVEA_DNNL_LIBRARY dnnl HINTS ${FOVEA_PEERS}/lib/${CMAKE_LIBRARY_ARCHITECTURE})
+mark_as_advanced(FOVEA_DNNL_INCLUDE FOVEA_DNNL_LIBRARY)
+if(FOVEA_DNNL_INCLUDE AND FOVEA_DNNL_LIBRARY)
+  add_executable(bench_layers EXCLUDE_FROM_ALL tests/bench_layers.c)
+  target_include_directories(bench_layers SYSTEM PRIVATE ${FOVEA_DNNL_INCLUDE})
+  target_link_libraries(bench_layers PRIVATE fovea_objects ${FOVEA_DNNL_LIBRARY})
+endif()
 
 if(FOVEA_FUZZ) # run it on a folder of files
   add_executable(fuzz_formats tests/fuzz_formats.c)
