@@ -13,7 +13,7 @@ x = MaxPooling2D(2)(x)
 x = Conv2D(64, 3, padding="same", activation="relu")(x)
 x = MaxPooling2D(2)(x)
 x = Flatten()(x)
-x = Dropout(0.4)(x)
+x = Dropout(0.3)(x)
 x = Dense(64, activation="relu")(x)
 number = Dense(6, activation="softmax")(x)
 

@@ -49,7 +49,7 @@ int fvi_made_edge(uint8_t *pixels, int height, int width, int channels, uint64_t
     s.light_x = fvi_made_between(&rng, -0.4F, 0.4F);
     s.light_y = fvi_made_between(&rng, -0.4F, 0.4F);
     float middle = fvi_made_between(&rng, 70.0F, 185.0F);
-    float half = fvi_made_between(&rng, 20.0F, 65.0F);
+    float half = fvi_made_between(&rng, 24.0F, 65.0F);
     if (fvi_made_pick(&rng, 2) == 0) half = -half; /* dark to light, or light to dark */
     if (label == EDGES_NONE) half = 0.0F;
     s.paper = edges_colour(&rng, middle - half);
@@ -68,6 +68,6 @@ int fvi_made_edge(uint8_t *pixels, int height, int width, int channels, uint64_t
     }
     s.frame = kept;
     edges_clutter(&s, &rng, middle);
-    fvi_scene_draw(&s, pixels, channels, fvi_made_between(&rng, 0.0F, 24.0F), &rng);
+    fvi_scene_draw(&s, pixels, channels, fvi_made_between(&rng, 0.0F, 20.0F), &rng);
     return label;
 }

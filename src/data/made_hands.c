@@ -60,7 +60,7 @@ static float hands_between(const hands_look *h, float low, float high)
 static unsigned hands_choose(fvi_made_rng *rng, int number)
 {
     unsigned set = hands_usual[number][fvi_made_pick(rng, HANDS_USUAL)];
-    if (number < 2 || fvi_made_pick(rng, 10) > 0) return set;
+    if (number < 2 || fvi_made_pick(rng, 16) > 0) return set;
     for (int count = -1; count != number || (set & HANDS_NEIGHBOURS) == HANDS_RUDE;) {
         set = (unsigned)fvi_made_pick(rng, 1 << HANDS_FINGERS);
         count = 0;
@@ -236,7 +236,7 @@ int fvi_made_hand(uint8_t *pixels, int height, int width, int channels, uint64_t
     fvi_scene_begin(&s, height, width, fvi_made_between(&rng, 0.6F, 1.2F));
     s.light_x = fvi_made_between(&rng, -0.5F, 0.5F);
     s.light_y = fvi_made_between(&rng, -0.5F, 0.15F);
-    fvi_scene_background(&s, &rng, fvi_made_pick(&rng, 6));
+    fvi_scene_background(&s, &rng, fvi_made_pick(&rng, 5));
     float u = fvi_made_middling(&rng, -0.14F, 0.14F), v = fvi_made_middling(&rng, 0.24F, 0.4F);
     float scale = fvi_made_middling(&rng, 0.74F, 0.9F);
     fvi_frame_move(&s.frame, u, v, scale,
