@@ -155,9 +155,10 @@ LOOP(gradient_sums_32,
      k->channel_gradient_sums(n / 32, 32, (double *)j->dw, (double *)j->db, j->y, j->x, j->w, j->b))
 LOOP(gradient_32, k->channel_gradient(n / 32, 32, j->dx, j->y, j->x, j->w, j->b, j->w, false))
 LOOP(max_pool, k->max_pool(&bench_pool, j->y, j->x))
-LOOP(max_pool_gradient, k->max_pool_gradient(&bench_pool, j->dx, j->b, j->x, j->y, false))
+LOOP(max_pool_gradient, k->max_pool_gradient(&bench_pool, j->dx, j->b, j->x, j->y, false, true))
 LOOP(narrow_pool, k->max_pool(&bench_narrow, j->y, j->x))
-LOOP(narrow_pool_gradient, k->max_pool_gradient(&bench_narrow, j->dx, j->b, j->x, j->y, false))
+LOOP(narrow_pool_gradient,
+     k->max_pool_gradient(&bench_narrow, j->dx, j->b, j->x, j->y, false, true))
 LOOP(average_pool, k->average_pool(&bench_pool, j->y, j->x))
 LOOP(adam, const fvi_adam p = {1e-9f, 0.9f, 0.999f, 1e-7f}; k->adam(n, j->y, j->x, j->w, j->b, &p))
 LOOP(sgd, const fvi_sgd p = {1e-9f, 0.9f, false}; k->sgd(n, j->y, j->x, j->w, &p))

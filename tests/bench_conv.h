@@ -94,7 +94,7 @@ static void bench_conv_run(bench_conv *c, bench_pass pass)
     if (pass == BENCH_FORWARD)
         fvi_conv_forward(c->k, c->threads, &c->g, c->N, c->y, c->x, c->w, c->b, false, c->scratch);
     else if (pass == BENCH_INPUT)
-        fvi_conv_input_gradient(c->k, c->threads, &c->g, c->N, c->dx, c->y, c->w, false,
+        fvi_conv_input_gradient(c->k, c->threads, &c->g, c->N, c->dx, c->y, c->w, false, NULL,
                                 c->scratch);
     else
         fvi_conv_weight_gradient(c->k, c->threads, &c->g, c->N, c->dw, c->db, c->x, c->y,

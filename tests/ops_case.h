@@ -83,6 +83,7 @@ typedef struct op_case {
     fvi_node node;
     int n, max_batch;
     bool training, logits;
+    bool masks, is_masked;
     bool adds[CASE_INPUTS]; /* gradients are added to what dx held */
     bool is_probe;          /* the judge's dy stays as it is */
     uint64_t seed;
@@ -288,6 +289,8 @@ static inline void case_run(op_case *t, int threads)
                  .dy = t->dy.now,
                  .dx = dx,
                  .adds = t->adds,
+                 .masks = t->masks,
+                 .is_masked = t->is_masked,
                  .dw = dw,
                  .state = t->training ? t->state : NULL,
                  .scratch = t->scratch};

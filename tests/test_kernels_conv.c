@@ -156,7 +156,7 @@ static conv_result result_new(const conv_case *t, const fvi_kernels *k, fvi_thre
                      result_copy(NULL, t->w_size), result_copy(NULL, t->b_size)};
     float *scratch = result_scratch(t, k, t->N);
     fvi_conv_forward(k, threads, &t->g, t->N, r.y, t->x, t->w, t->b, false, scratch);
-    fvi_conv_input_gradient(k, threads, &t->g, t->N, r.dx, t->dy, t->w, t->is_added, scratch);
+    fvi_conv_input_gradient(k, threads, &t->g, t->N, r.dx, t->dy, t->w, t->is_added, NULL, scratch);
     fvi_conv_weight_gradient(k, threads, &t->g, t->N, r.dw, r.db, t->x, t->dy, scratch);
     free(scratch);
     return r;
@@ -203,7 +203,7 @@ static void check_batch(const conv_case *t, const fvi_kernels *k, const conv_res
         float *dx = result_copy(t->is_added ? t->dx0 + (size_t)n * xs : NULL, xs);
         fvi_conv_forward(k, NULL, &t->g, 1, y, t->x + (size_t)n * xs, t->w, t->b, false, scratch);
         fvi_conv_input_gradient(k, NULL, &t->g, 1, dx, t->dy + (size_t)n * ys, t->w, t->is_added,
-                                scratch);
+                                NULL, scratch);
         result_same(t, k->isa, "image alone, forward", r->y + (size_t)n * ys, y, ys);
         result_same(t, k->isa, "image alone, input gradient", r->dx + (size_t)n * xs, dx, xs);
         free(dx);
@@ -238,6 +238,14 @@ static void check_variants(const conv_case *t, const fvi_kernels *k, const conv_
     for (size_t i = 0; i < t->y_size; ++i) /* the same sums, clipped */
         from_zero[i] = r->y[i] < 0 ? 0 : r->y[i];
     result_same(t, k->isa, "clipped", from_zero, y, t->y_size);
+    float *dx = result_copy(NULL, t->x_size), *masked = result_copy(NULL, t->x_size);
+    fvi_conv_input_gradient(k, NULL, &t->g, t->N, dx, t->dy, t->w, false, NULL, scratch);
+    fvi_conv_input_gradient(k, NULL, &t->g, t->N, masked, t->dy, t->w, false, t->x, scratch);
+    for (size_t i = 0; i < t->x_size; ++i)
+        dx[i] = t->x[i] > 0 ? dx[i] : 0;
+    result_same(t, k->isa, "masked", dx, masked, t->x_size);
+    free(dx);
+    free(masked);
     free(scratch);
     free(y);
     free(zero);
@@ -356,7 +364,7 @@ static void test_empty_batch(void **state)
             assert_int_equal(fvi_conv_scratch(&floats, k, g, 0), FV_OK);
             float *scratch = result_copy(NULL, floats);
             fvi_conv_forward(k, NULL, g, 0, &none, &none, w, b, false, scratch);
-            fvi_conv_input_gradient(k, NULL, g, 0, &none, &none, w, false, scratch);
+            fvi_conv_input_gradient(k, NULL, g, 0, &none, &none, w, false, NULL, scratch);
             fvi_conv_weight_gradient(k, NULL, g, 0, dw, db, &none, &none, scratch);
             assert_true(dw[0] == 0 && dw[1] == 0 && db[0] == 0);
             free(scratch);

@@ -27,8 +27,8 @@ static fvi_pool random_pool(void)
 
 /* Right answers for one channel of one window: the values in order, then each pass. */
 static void check_window(const fvi_kernels *k, const fvi_pool *p, size_t out, const float *x,
-                         const float *max, const float *average, const float *dy, double *dmax,
-                         double *daverage)
+                         const float *max, const float *average, const float *dy, bool is_clipped,
+                         double *dmax, double *daverage)
 {
     const int c = (int)(out % (size_t)p->C), ow = (int)(out / (size_t)p->C) % p->OW;
     const int oh = (int)(out / (size_t)p->C) / p->OW;
@@ -49,7 +49,7 @@ static void check_window(const fvi_kernels *k, const fvi_pool *p, size_t out, co
     }
     assert_true((double)max[out] == best);
     assert_near(average[out], sum / count, count + 2, size / count);
-    dmax[at] += (double)dy[out];
+    if (!is_clipped || best > 0) dmax[at] += (double)dy[out];
     for (int i = 0; i < count; ++i)
         daverage[place[i]] += (double)dy[out] / count;
 }
@@ -64,15 +64,15 @@ static void check_pool(const fvi_kernels *k)
         float *dmax = random_floats(n), *daverage = copy(dmax, n);
         double *right_max = malloc(n * sizeof(double)), *right_average = malloc(n * sizeof(double));
         assert_true(right_max && right_average);
-        const bool is_added = round % 2 == 0;
+        const bool is_added = round % 2 == 0, is_clipped = round % 4 > 1;
         for (size_t i = 0; i < n; ++i)
             right_max[i] = right_average[i] = is_added ? (double)dmax[i] : 0;
         k->max_pool(&p, max, x);
         k->average_pool(&p, average, x);
-        k->max_pool_gradient(&p, dmax, dy, x, max, is_added);
+        k->max_pool_gradient(&p, dmax, dy, x, max, is_added, is_clipped);
         k->average_pool_gradient(&p, daverage, dy, is_added);
         for (size_t i = 0; i < out; ++i)
-            check_window(k, &p, i, x, max, average, dy, right_max, right_average);
+            check_window(k, &p, i, x, max, average, dy, is_clipped, right_max, right_average);
         for (size_t i = 0; i < n; ++i) { /* up to 81 windows meet in a pixel */
             assert_near(dmax[i], right_max[i], 200, 20.0);
             assert_near(daverage[i], right_average[i], 200, 20.0);
@@ -100,7 +100,7 @@ static void check_pool_nan(const fvi_kernels *k)
     const float low[4] = {-INFINITY, -INFINITY, -INFINITY, -INFINITY}, dy = 1;
     float y, dx[4] = {0};
     k->max_pool(&p, &y, low);
-    k->max_pool_gradient(&p, dx, &dy, low, &y, true);
+    k->max_pool_gradient(&p, dx, &dy, low, &y, true, false);
     assert_true(y == -INFINITY && dx[0] == 1 && dx[1] == 0 && dx[3] == 0);
 }
 

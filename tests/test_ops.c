@@ -168,6 +168,21 @@ static int probe_case(const op_row *row, op_case *t, case_draw *d)
 
 /* ---- the loop ---- */
 
+/* Sometimes the gradient of a ReLU before or after the layer is taken along: dx is then masked, or
+   dy has been. */
+static void choose_masks(op_case *t, case_draw *d)
+{
+    const fvi_op *op = t->node.op;
+    t->masks = op->can_mask && draw_bool(d);
+    if (t->masks) t->adds[0] = false;
+    t->is_masked = op->is_clipped && op->is_clipped(&t->node) && draw_bool(d);
+    for (size_t i = 0; t->is_masked && i < t->dy.count; i++) {
+        if (t->y.exact[i] > 0.0) continue;
+        t->dy.before[i] = 0.0f;
+        t->dy.exact[i] = 0.0;
+    }
+}
+
 static int check_case(const op_row *row, int number)
 {
     int compared = 0;
@@ -187,8 +202,12 @@ static int check_case(const op_row *row, int number)
     case_allocate(&t);
     case_fill(&t, &d, number % 3 == 0);
     row->forward(&t);
+    choose_masks(&t, &d);
     if (t.training) row->backward(&t);
     if (t.training && is_probed) compared = probe_case(row, &t, &d);
+    for (size_t i = 0; t.masks && i < t.dx[0].count; i++) {
+        if (!(t.x[0].before[i] > 0.0f)) t.dx[0].exact[i] = 0.0;
+    }
     bool is_usable = false;
     for (int i = 0; fvi_kernels_at(i, &is_usable); i++) { /* the best comes last and stays */
         if (!is_usable) continue;

@@ -386,6 +386,8 @@ static void gather_product(const gather_plan *plan, const gather_table *table, p
         .columns = (int)gather_min(width, g->columns - p * plan->width),
         .is_added = is_added,
         .is_clipped = is_last && g->is_clipped,
+        .mask = is_last ? g->mask : NULL,
+        .mask_base = g->out,
     };
     plan->tiles->rows[(table->rows_count - 1) * plan->tiles->vectors_max + vectors - 1](&call);
 }

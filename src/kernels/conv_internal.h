@@ -25,7 +25,8 @@ void fvi_conv_weights(const fvi_kernels *k, fvi_threads *threads, const fvi_conv
 bool fvi_scatter_pays(const fvi_kernels *k, const fvi_conv_shape *s); /* better than the gather? */
 /* dx = or +=; its scratch is below that of the gather. */
 void fvi_scatter_run(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s, float *dx,
-                     const float *dy, const float *w, bool is_added, float *scratch);
+                     const float *dy, const float *w, bool is_added, const float *mask,
+                     float *scratch);
 
 /* One axis of a gather: output i lies at index start + i*step and reads source index
    i*source_step + source_first + t*gap in tap t, which meets kernel index
@@ -49,6 +50,7 @@ typedef struct fvi_gather {
     ptrdiff_t kernel_w;   /* KW */
     bool is_transposed;   /* depth is F and columns is C, not the reverse */
     bool is_added, is_clipped;
+    const float *mask;  /* lies like out; NULL: none */
     const float *start; /* [columns] or NULL; not when is_added */
 } fvi_gather;
 

@@ -235,11 +235,11 @@ static bool conv_meets_all(ptrdiff_t taps, ptrdiff_t stride, ptrdiff_t dilation)
 
 void fvi_conv_input_gradient(const fvi_kernels *k, fvi_threads *threads, const fvi_conv *g, int N,
                              float *dx, const float *dy, const float *w, bool is_added,
-                             float *scratch)
+                             const float *mask, float *scratch)
 {
     const fvi_conv_shape s = conv_shape(g, N);
     if (fvi_scatter_pays(k, &s)) {
-        fvi_scatter_run(k, threads, &s, dx, dy, w, is_added, scratch);
+        fvi_scatter_run(k, threads, &s, dx, dy, w, is_added, mask, scratch);
         return;
     }
     const bool has_gaps = !conv_meets_all(s.KH, s.SH, s.DH) || !conv_meets_all(s.KW, s.SW, s.DW);
@@ -256,6 +256,7 @@ void fvi_conv_input_gradient(const fvi_kernels *k, fvi_threads *threads, const f
         .kernel_w = s.KW,
         .is_transposed = true,
         .is_added = is_added,
+        .mask = mask,
     };
     for (ptrdiff_t i = 0; i < s.SH; ++i) {
         if (!conv_residue(&gather.h, i, s.H, s.KH, s.SH, s.DH, s.pad_top, s.OH)) continue;

@@ -20,6 +20,8 @@ typedef struct scatter_plan {
     ptrdiff_t width; /* columns of a packed row: KW * C and room for a vector more */
     ptrdiff_t groups;
     bool is_added;
+    const float *mask;
+    const fvi_kernels *k;
 } scatter_plan;
 
 static ptrdiff_t scatter_ceil(ptrdiff_t a, ptrdiff_t b)
@@ -94,6 +96,9 @@ static void scatter_task(void *context, size_t task)
                 scatter_row(plan, n0, images, oh, ow, kh);
         }
     }
+    if (plan->mask)
+        plan->k->clip_gradient((size_t)(images * floats), plan->dx + n0 * floats,
+                               plan->mask + n0 * floats);
 }
 
 /* Vectors of sums, a tap's way and this way; a scattered sum also reads and writes dx. */
@@ -108,11 +113,14 @@ bool fvi_scatter_pays(const fvi_kernels *k, const fvi_conv_shape *s)
 }
 
 void fvi_scatter_run(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s, float *dx,
-                     const float *dy, const float *w, bool is_added, float *scratch)
+                     const float *dy, const float *w, bool is_added, const float *mask,
+                     float *scratch)
 {
     scatter_plan plan = {.s = s, .tiles = k->tiles, .dx = dx, .packed = scratch, .dy = dy, .w = w};
     plan.width = s->KW * s->C + plan.tiles->lanes;
     plan.is_added = is_added;
+    plan.mask = mask;
+    plan.k = k;
     plan.groups = scatter_ceil(s->N, plan.tiles->rows_max);
     const double work = (double)(s->N * s->OH * s->OW * s->F) * (double)(s->KH * s->KW * s->C);
     if (work < SCATTER_ALONE) threads = NULL;

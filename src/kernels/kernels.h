@@ -74,7 +74,8 @@ typedef struct fvi_kernels {
     /* --- pooling, one image --- */
     void (*max_pool)(const fvi_pool *p, float *y, const float *x);
     void (*max_pool_gradient)(const fvi_pool *p, float *dx, const float *dy, const float *x,
-                              const float *y, bool is_added); /* the first maximum gets it */
+                              const float *y, bool is_added,
+                              bool is_clipped); /* the first maximum gets it; clipped: if above 0 */
     void (*average_pool)(const fvi_pool *p, float *y, const float *x);
     void (*average_pool_gradient)(const fvi_pool *p, float *dx, const float *dy, bool is_added);
     /* --- optimizers: one pass; false when a gradient or a new weight is not finite (the pass is
@@ -111,10 +112,10 @@ fv_status fvi_conv_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv 
 void fvi_conv_forward(const fvi_kernels *k, fvi_threads *threads, const fvi_conv *g, int N,
                       float *y, const float *x, const float *w, const float *b, bool is_clipped,
                       float *scratch);
-/* dx = or += */
+/* dx = or +=; mask [N,H,W,C], NULL or, when not added: dx is 0 where the mask is not above 0. */
 void fvi_conv_input_gradient(const fvi_kernels *k, fvi_threads *threads, const fvi_conv *g, int N,
                              float *dx, const float *dy, const float *w, bool is_added,
-                             float *scratch);
+                             const float *mask, float *scratch);
 /* dw =, db = (NULL: none) */
 void fvi_conv_weight_gradient(const fvi_kernels *k, fvi_threads *threads, const fvi_conv *g, int N,
                               float *dw, float *db, const float *x, const float *dy,

@@ -265,10 +265,12 @@ static bool FVI_NAME(pool_begin)(const fvi_pool *p, float *dx, bool is_added)
 
 FVI_INLINE
 void FVI_NAME(max_gradient_cell)(const fvi_pool *p, FVI_NAME(window) in, float *dx, const float *dy,
-                                 const float *x, const float *y, const bool is_added, size_t left)
+                                 const float *x, const float *y, const bool is_added,
+                                 const bool is_clipped, size_t left)
 {
     const FVI_VECTOR top = FVI_NAME(load_part)(y, left);
     FVI_BITS open = (FVI_BITS)FVI_NAME(load_part)(dy, left); /* not yet given to an element */
+    if (is_clipped) open &= (FVI_BITS)(top > (FVI_VECTOR){0});
     for (int h = in.h0; h < in.h1; ++h) {
         size_t at = FVI_NAME(pool_at)(p, h, in.w0);
         for (int w = in.w0; w < in.w1; ++w, at += (size_t)p->C) {
@@ -283,12 +285,14 @@ void FVI_NAME(max_gradient_cell)(const fvi_pool *p, FVI_NAME(window) in, float *
 }
 
 static void FVI_NAME(max_pool_gradient)(const fvi_pool *p, float *dx, const float *dy,
-                                        const float *x, const float *y, bool is_added)
+                                        const float *x, const float *y, bool is_added,
+                                        bool is_clipped)
 {
     if (FVI_NAME(pool_begin)(p, dx, is_added)) {
-        FVI_POOL_EACH(max_gradient_cell, dx + c, dy + out + c, x + c, y + out + c, true)
+        FVI_POOL_EACH(max_gradient_cell, dx + c, dy + out + c, x + c, y + out + c, true, is_clipped)
     } else {
-        FVI_POOL_EACH(max_gradient_cell, dx + c, dy + out + c, x + c, y + out + c, false)
+        FVI_POOL_EACH(max_gradient_cell, dx + c, dy + out + c, x + c, y + out + c, false,
+                      is_clipped)
     }
 }
 

@@ -125,6 +125,18 @@ FVI_INLINE void FVI_NAME(tile_rows)(const fvi_tile_rows *call, const int rows, c
                 sum[m][v] = FVI_NAME(clip)(sum[m][v]);
         }
     }
+    if (call->mask) {
+        FVI_UNROLL
+        for (int m = 0; m < rows; ++m) {
+            FVI_VECTOR mask[FVI_VECTORS_MAX];
+            FVI_NAME(tile_load)
+            (mask, call->mask + (call->out[m] - call->mask_base) + at, vectors, call->columns);
+            FVI_UNROLL
+            for (int v = 0; v < vectors; ++v)
+                sum[m][v] =
+                    (FVI_VECTOR)((FVI_BITS)sum[m][v] & (FVI_BITS)(mask[v] > (FVI_VECTOR){0}));
+        }
+    }
     FVI_UNROLL
     for (int m = 0; m < rows; ++m)
         FVI_NAME(tile_store)(call->out[m] + at, sum[m], vectors, call->columns);

@@ -26,6 +26,9 @@ typedef struct fvi_tile_rows {
     int columns;        /* columns that are written */
     bool is_added;      /* start from what out holds */
     bool is_clipped;    /* what is below 0 at the end is 0 */
+    /* NULL, or an array that lies as the one at mask_base, into which out points: a sum stays where
+       the mask is above 0, and is 0 elsewhere */
+    const float *mask, *mask_base;
 } fvi_tile_rows;
 
 /* A run of pixels whose operands lie at constant steps. */

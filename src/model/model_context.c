@@ -18,8 +18,9 @@ typedef struct context_span {
 
 /* Where everything goes, before there is anything. Offsets in floats, states in bytes. */
 typedef struct context_layout {
-    int *root; /* by node: itself, or for a view the node whose memory it shows */
-    int *last; /* by root: the last node that reads it; n_nodes for the output */
+    int *root;    /* by node: itself, or for a view the node whose memory it shows */
+    int *last;    /* by root: the last node that reads it; n_nodes for the output */
+    int *readers; /* by root: how many read it, the caller of the output among them */
     size_t *y, *dy, *state;
     size_t activations, gradients, scratch, states;
     int most_inputs;
@@ -29,6 +30,7 @@ static void context_layout_free(context_layout *layout)
 {
     fvi_free(layout->root);
     fvi_free(layout->last);
+    fvi_free(layout->readers);
     fvi_free(layout->y);
     fvi_free(layout->dy);
     fvi_free(layout->state);
@@ -52,11 +54,13 @@ static void context_find_lives(context_layout *layout, const fv_model *model)
         layout->last[i] = i;
         for (int k = 0; k < node->n_inputs; k++) {
             layout->last[layout->root[node->input[k]]] = i;
+            layout->readers[layout->root[node->input[k]]] += !node->op->is_view;
         }
         if (node->n_inputs > layout->most_inputs) layout->most_inputs = node->n_inputs;
         if (node->scratch_floats > layout->scratch) layout->scratch = node->scratch_floats;
     }
     layout->last[layout->root[model->output]] = model->n_nodes;
+    layout->readers[layout->root[model->output]]++;
 }
 
 /* ---- Prediction: memory is used again once the last reader is done ---- */
@@ -151,6 +155,16 @@ static bool context_plan_state(context_layout *layout, const fv_model *model, in
     return fvi_sum(&layout->states, layout->states, bytes - bytes % 64);
 }
 
+/* The gradient of a root, unless it has been given the place of its only reader's. */
+static bool context_plan_gradient(context_layout *layout, const fv_model *model, int id)
+{
+    size_t floats;
+    if (layout->root[id] != id || layout->dy[id] != CONTEXT_NONE) return true;
+    layout->dy[id] = layout->gradients;
+    return context_floats(&floats, model, id) &&
+           fvi_sum(&layout->gradients, layout->gradients, floats);
+}
+
 /* A gradient is needed only where weights stand before it: that spares the first convolution its
    most expensive pass. The output's is always there, for the loss to write. */
 static fv_status context_plan_training(context_layout *layout, const fv_model *model)
@@ -174,9 +188,15 @@ static fv_status context_plan_training(context_layout *layout, const fv_model *m
             layout->y[i] = layout->activations;
             fits = fvi_sum(&layout->activations, layout->activations, floats);
         }
-        if (fits && (needed[i] || i == layout->root[model->output])) {
-            layout->dy[i] = layout->gradients;
-            fits = fvi_sum(&layout->gradients, layout->gradients, floats);
+    }
+    for (int i = model->n_nodes - 1; fits && i >= 0; i--) {
+        if (needed[i] || i == layout->root[model->output]) {
+            fits = context_plan_gradient(layout, model, i);
+        }
+        const fvi_node *node = &model->node[i];
+        int from = node->n_inputs == 1 ? layout->root[node->input[0]] : -1;
+        if (from >= 0 && needed[from] && node->op->is_in_place && layout->readers[from] == 1) {
+            layout->dy[from] = layout->dy[layout->root[i]];
         }
     }
     fvi_free(needed);
@@ -189,10 +209,12 @@ static fv_status context_layout_make(context_layout *layout, const fv_model *mod
     size_t n = (size_t)model->n_nodes;
     *layout = (context_layout){.root = fvi_alloc(n, sizeof *layout->root, "a plan"),
                                .last = fvi_alloc(n, sizeof *layout->last, "a plan"),
+                               .readers = fvi_alloc(n, sizeof *layout->readers, "a plan"),
                                .y = fvi_alloc(n, sizeof *layout->y, "a plan"),
                                .dy = fvi_alloc(n, sizeof *layout->dy, "a plan"),
                                .state = fvi_alloc(n, sizeof *layout->state, "a plan")};
-    if (!layout->root || !layout->last || !layout->y || !layout->dy || !layout->state) {
+    if (!layout->root || !layout->last || !layout->readers || !layout->y || !layout->dy ||
+        !layout->state) {
         return FV_E_MEMORY;
     }
     for (size_t i = 0; i < n; i++) {
@@ -206,13 +228,14 @@ static fv_status context_count_bytes(size_t *bytes, const context_layout *layout
                                      const fv_model *model, bool can_train)
 {
     size_t floats = 3 * CONTEXT_ALIGN, lists;
-    bool fits =
-        fvi_sum(&floats, floats, layout->activations) &&
-        fvi_sum(&floats, floats, layout->gradients) && fvi_sum(&floats, floats, layout->scratch) &&
-        fvi_sum(&floats, floats, can_train ? model->trainable_floats : 0) &&
-        fvi_mul(bytes, floats, sizeof(float)) && fvi_sum(bytes, *bytes, layout->states) &&
-        fvi_mul(&lists, 3 * sizeof(void *) + sizeof(int) + sizeof(bool), (size_t)model->n_nodes) &&
-        fvi_sum(bytes, *bytes, lists);
+    bool fits = fvi_sum(&floats, floats, layout->activations) &&
+                fvi_sum(&floats, floats, layout->gradients) &&
+                fvi_sum(&floats, floats, layout->scratch) &&
+                fvi_sum(&floats, floats, can_train ? model->trainable_floats : 0) &&
+                fvi_mul(bytes, floats, sizeof(float)) && fvi_sum(bytes, *bytes, layout->states) &&
+                fvi_mul(&lists, 3 * sizeof(void *) + sizeof(int) + 3 * sizeof(bool),
+                        (size_t)model->n_nodes) &&
+                fvi_sum(bytes, *bytes, lists);
     return fits ? FV_OK : fvi_fail(FV_E_SHAPE, "the model's activations are too many to count");
 }
 
@@ -251,13 +274,15 @@ static bool context_allocate(fv_context *context, const context_layout *layout)
     context->dx = fvi_alloc(lists, sizeof *context->dx, "inputs");
     context->adds = fvi_alloc(lists, sizeof *context->adds, "inputs");
     context->root = fvi_alloc(n, sizeof *context->root, "a plan");
+    context->masks = fvi_alloc(n, sizeof *context->masks, "a plan");
+    context->is_masked = fvi_alloc(n, sizeof *context->is_masked, "a plan");
     context->is_begun = fvi_alloc(n, sizeof *context->is_begun, "a plan");
     context->activations =
         fvi_alloc(layout->activations + CONTEXT_ALIGN, sizeof(float), "activations");
     context->scratch = fvi_alloc(layout->scratch + CONTEXT_ALIGN, sizeof(float), "scratch");
     if (!context->y || !context->dy || !context->state || !context->x || !context->dx ||
-        !context->adds || !context->root || !context->is_begun || !context->activations ||
-        !context->scratch) {
+        !context->adds || !context->root || !context->is_begun || !context->masks ||
+        !context->is_masked || !context->activations || !context->scratch) {
         return false;
     }
     if (!context->can_train) return true;
@@ -266,6 +291,22 @@ static bool context_allocate(fv_context *context, const context_layout *layout)
         fvi_alloc(model->trainable_floats + CONTEXT_ALIGN, sizeof(float), "weight gradients");
     context->states = fvi_alloc(layout->states, 1, "layer states");
     return context->gradients && context->weight_gradients && context->states;
+}
+
+/* Where the only reader of a ReLU's output can take that ReLU's gradient along, it does. */
+static void context_find_masks(fv_context *context, const context_layout *layout)
+{
+    const fv_model *model = context->model;
+    for (int i = 0; i < model->n_nodes; i++) {
+        const fvi_node *node = &model->node[i];
+        if (!node->op->can_mask || node->n_inputs != 1) continue;
+        int from = layout->root[node->input[0]];
+        const fvi_node *relu = &model->node[from];
+        if (layout->readers[from] != 1 || !relu->op->is_clipped || !relu->op->is_clipped(relu)) {
+            continue;
+        }
+        context->masks[i] = context->is_masked[from] = true;
+    }
 }
 
 /* Pointers from offsets. The input and its views stay NULL: forward is given x. */
@@ -301,6 +342,7 @@ fv_status fvi_context_make(fv_context **out, const fv_model *model, int threads,
     if (status == FV_OK && !context_allocate(context, &layout)) status = FV_E_MEMORY;
     if (status == FV_OK) {
         context_point(context, &layout);
+        context_find_masks(context, &layout);
         *out = context;
     } else {
         fv_context_free(context);
@@ -332,6 +374,8 @@ void fv_context_free(fv_context *context)
     fvi_free(context->adds);
     fvi_free(context->root);
     fvi_free(context->is_begun);
+    fvi_free(context->masks);
+    fvi_free(context->is_masked);
     fvi_free(context->activations);
     fvi_free(context->gradients);
     fvi_free(context->scratch);

@@ -46,9 +46,10 @@ struct fv_context {
     void **state;    /* by node */
     const float **x; /* room for the longest list of inputs: what one run is given */
     float **dx;
-    bool *adds;     /* beside dx */
-    bool *is_begun; /* by node, for roots: its gradient holds something already */
-    int *root;      /* by node: itself, or for a view the node whose memory it shows */
+    bool *adds;              /* beside dx */
+    bool *masks, *is_masked; /* by node: as in fvi_run */
+    bool *is_begun;          /* by node, for roots: its gradient holds something already */
+    int *root;               /* by node: itself, or for a view the node whose memory it shows */
     float *activations, *gradients, *scratch;
     float *weight_gradients; /* trainable_floats */
     unsigned char *states;

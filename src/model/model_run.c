@@ -49,6 +49,8 @@ static void run_prepare(run_call *call, fv_context *context, int id)
                   .dy = context->dy[id],
                   .dx = context->dx,
                   .adds = context->adds,
+                  .masks = context->masks[id],
+                  .is_masked = context->is_masked[id],
                   .dw = call->dw,
                   .state = context->training ? context->state[id] : NULL,
                   .scratch = context->scratch};

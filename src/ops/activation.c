@@ -144,7 +144,7 @@ static void activation_pass(const fvi_run *r, fv_activation_kind kind)
                     activation_forward_task);
 }
 
-static void activation_add_piece(const fvi_run *r, size_t first, size_t count)
+static void activation_give_piece(const fvi_run *r, size_t first, size_t count)
 {
     fvi_give(r, 0, first, r->dy + first, count);
 }
@@ -154,14 +154,20 @@ static void activation_pass_back(const fvi_run *r, fv_activation_kind kind)
     if (!r->dx[0]) return;
     size_t rows = activation_rows(r);
     int C = activation_channels(r);
-    if (!r->logits) fvi_activate_gradient(r, kind, r->dy, r->y, rows, C);
-    fvi_each_piece(r, rows * (size_t)C, activation_add_piece);
+    if (!r->logits && !r->is_masked) fvi_activate_gradient(r, kind, r->dy, r->y, rows, C);
+    if (r->dx[0] == r->dy) return;
+    fvi_each_piece(r, rows * (size_t)C, activation_give_piece);
 }
 
 static fv_activation_kind activation_kind(const fvi_node *n)
 {
     const fv_activation_config *config = n->config;
     return config->activation;
+}
+
+static bool activation_is_clipped(const fvi_node *n)
+{
+    return activation_kind(n) == FV_RELU;
 }
 
 static void activation_forward(const fvi_run *r)
@@ -225,9 +231,15 @@ static void activation_relu_forward(const fvi_run *r)
 
 static void activation_relu_backward(const fvi_run *r)
 {
-    if (!r->dx[0]) return;
+    if (!r->dx[0] || (r->is_masked && r->dx[0] == r->dy)) return;
     fvi_each_piece(r, (size_t)r->n * fvi_image_floats(&r->node->y_shape),
-                   activation_relu_piece_back);
+                   r->is_masked ? activation_give_piece : activation_relu_piece_back);
+}
+
+static bool activation_relu_is_clipped(const fvi_node *n)
+{
+    const fv_relu_config *c = n->config;
+    return c->negative_slope == 0.0f && c->threshold == 0.0f && !(c->max_value > 0.0f);
 }
 
 /* ---- the tables ---- */
@@ -272,6 +284,8 @@ const fvi_op fvi_op_activation = {
     .infer = activation_infer,
     .forward = activation_forward,
     .backward = activation_backward,
+    .is_clipped = activation_is_clipped,
+    .is_in_place = true,
     .head = activation_head,
 };
 
@@ -298,4 +312,6 @@ const fvi_op fvi_op_relu = {
     .infer = activation_infer,
     .forward = activation_relu_forward,
     .backward = activation_relu_backward,
+    .is_clipped = activation_relu_is_clipped,
+    .is_in_place = true,
 };

@@ -70,14 +70,21 @@ static void conv2d_backward(const fvi_run *r)
 {
     const fv_conv2d_config *c = r->node->config;
     const fvi_conv *g = r->node->geometry;
-    if (!r->logits) fvi_activate_gradient(r, c->activation, r->dy, r->y, conv2d_rows(r), g->F);
+    if (!r->logits && !r->is_masked)
+        fvi_activate_gradient(r, c->activation, r->dy, r->y, conv2d_rows(r), g->F);
     fvi_conv_weight_gradient(r->k, r->threads, g, r->n, r->dw[CONV2D_KERNEL],
                              c->without_bias ? NULL : r->dw[CONV2D_BIAS], r->x[0], r->dy,
                              r->scratch);
     if (r->dx[0]) {
         fvi_conv_input_gradient(r->k, r->threads, g, r->n, r->dx[0], r->dy, r->w[CONV2D_KERNEL],
-                                r->adds[0], r->scratch);
+                                r->adds[0], r->masks ? r->x[0] : NULL, r->scratch);
     }
+}
+
+static bool conv2d_is_clipped(const fvi_node *n)
+{
+    const fv_conv2d_config *c = n->config;
+    return c->activation == FV_RELU;
 }
 
 static fv_activation_kind conv2d_head(const fvi_node *n)
@@ -153,5 +160,7 @@ const fvi_op fvi_op_conv2d = {
     .infer = conv2d_infer,
     .forward = conv2d_forward,
     .backward = conv2d_backward,
+    .is_clipped = conv2d_is_clipped,
+    .can_mask = true,
     .head = conv2d_head,
 };

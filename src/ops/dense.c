@@ -63,7 +63,7 @@ static void dense_backward(const fvi_run *r)
 {
     const fv_dense_config *c = r->node->config;
     const fvi_conv *g = r->node->geometry;
-    if (!r->logits) {
+    if (!r->logits && !r->is_masked) {
         fvi_activate_gradient(r, c->activation, r->dy, r->y, (size_t)r->n * (size_t)g->H, g->F);
     }
     fvi_conv_weight_gradient(r->k, r->threads, g, r->n, r->dw[DENSE_KERNEL],
@@ -71,8 +71,14 @@ static void dense_backward(const fvi_run *r)
                              r->scratch);
     if (r->dx[0]) {
         fvi_conv_input_gradient(r->k, r->threads, g, r->n, r->dx[0], r->dy, r->w[DENSE_KERNEL],
-                                r->adds[0], r->scratch);
+                                r->adds[0], r->masks ? r->x[0] : NULL, r->scratch);
     }
+}
+
+static bool dense_is_clipped(const fvi_node *n)
+{
+    const fv_dense_config *c = n->config;
+    return c->activation == FV_RELU;
 }
 
 static fv_activation_kind dense_head(const fvi_node *n)
@@ -121,5 +127,7 @@ const fvi_op fvi_op_dense = {
     .infer = dense_infer,
     .forward = dense_forward,
     .backward = dense_backward,
+    .is_clipped = dense_is_clipped,
+    .can_mask = true,
     .head = dense_head,
 };

@@ -119,6 +119,10 @@ typedef struct fvi_run {
     /* [n_inputs]; true: dx[i] holds what another reader of that input left: add to it. false: write
        all of it. In the order of i: of two that are one array the later one is true */
     const bool *adds;
+    /* dx[0], which is not added to, is to be 0 where x[0] is not above 0: the ReLU that x[0] came
+       from is spared its own pass */
+    bool masks;
+    bool is_masked;   /* and here that layer is told: its reader has done so to dy */
     float *const *dw; /* [n_weights]; write each; NULL for state weights */
     /* state_fixed + n * state_per_image bytes, 64-byte aligned; NULL when not training */
     void *state;
@@ -145,6 +149,10 @@ struct fvi_op {
     void (*forward)(const fvi_run *r); /* write r->y */
     void (*backward)(
         const fvi_run *r); /* write r->dw, write or add into r->dx; a training forward ran before */
+    /* y is what plain ReLU gives; NULL: never. */
+    bool (*is_clipped)(const fvi_node *n);
+    bool can_mask;    /* backward heeds r->masks */
+    bool is_in_place; /* dx[0] may be dy: each value goes to its own place */
     /* The activation that r->logits leaves out; NULL: never any. */
     fv_activation_kind (*head)(const fvi_node *n);
 };

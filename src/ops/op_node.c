@@ -155,6 +155,7 @@ void fvi_each_piece(const fvi_run *r, size_t n,
 void fvi_give(const fvi_run *r, int i, size_t at, const float *from, size_t count)
 {
     float *dx = r->dx[i] + at;
+    if (dx == from) return;
     if (r->adds[i])
         r->k->add(count, dx, from);
     else

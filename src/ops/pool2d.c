@@ -87,7 +87,8 @@ static void pool2d_max_image_back(const fvi_run *r, int i)
 {
     const fvi_pool *p = r->node->geometry;
     size_t x = pool2d_x(p, i), y = pool2d_y(p, i);
-    r->k->max_pool_gradient(p, r->dx[0] + x, r->dy + y, r->x[0] + x, r->y + y, r->adds[0]);
+    r->k->max_pool_gradient(p, r->dx[0] + x, r->dy + y, r->x[0] + x, r->y + y, r->adds[0],
+                            r->masks);
 }
 
 static void pool2d_average_image(const fvi_run *r, int i)
@@ -163,6 +164,7 @@ const fvi_op fvi_op_max_pooling2d = {
     .infer = pool2d_infer,
     .forward = pool2d_max_forward,
     .backward = pool2d_max_backward,
+    .can_mask = true,
 };
 
 const fvi_op fvi_op_average_pooling2d = {
@@ -202,4 +204,5 @@ const fvi_op fvi_op_global_max_pooling2d = {
     .infer = pool2d_infer_global,
     .forward = pool2d_max_forward,
     .backward = pool2d_max_backward,
+    .can_mask = true,
 };
