@@ -9,7 +9,7 @@ FOVEA_C = $(shell git ls-files '*.c' '*.h')
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: setup build/build.ninja ## train LeNet-5 on drawn digits, then show what it learnt
+demo: setup build/build.ninja ## train a mood classifier and a finger counter on drawn pictures
 	cmake --build build --target fovea_cli -j $(JOBS)
 	build/fovea demo --out build/demo
 

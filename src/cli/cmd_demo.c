@@ -22,10 +22,10 @@ typedef struct demo_app {
 } demo_app;
 
 static const demo_app demo_apps[] = {
-    {"mood", "Mood classifier (Sequential): is the face happy?", "happy", "made:faces", 2400, 600,
-     5, 16},
+    {"mood", "Mood classifier (Sequential): is the face happy?", "happy", "made:faces", 6000, 600,
+     6, 32},
     {"hands", "Sign digits (Functional): how many fingers does the hand show?", "hands",
-     "made:hands", 6000, 600, 10, 64},
+     "made:hands", 8000, 600, 12, 32},
 };
 #define DEMO_APPS ((int)(sizeof demo_apps / sizeof demo_apps[0]))
 
