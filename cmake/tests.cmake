@@ -20,8 +20,9 @@ foreach(source ${FOVEA_TEST_SOURCES})
   endif()
 endforeach()
 
-add_executable(bench EXCLUDE_FROM_ALL tests/bench.c) # make bench
+add_executable(bench tests/bench.c) # make bench; as a test, that it runs
 target_link_libraries(bench PRIVATE fovea_objects)
+add_test(NAME bench COMMAND bench tile)
 # Against oneDNN, where tools/bench_setup.sh or the machine has it.
 set(FOVEA_PEERS ${PROJECT_BINARY_DIR}/peers/root/usr)
 find_path(FOVEA_DNNL_INCLUDE oneapi/dnnl/dnnl.h HINTS ${FOVEA_PEERS}/include)

@@ -98,11 +98,14 @@ static void tile_peak(bench_job *j)
     const float *rows[FVI_TILE_ROWS_MAX];
     float *out[FVI_TILE_ROWS_MAX];
     const size_t tap = 0, width = (size_t)(t->lanes * t->vectors_max);
+    const ptrdiff_t shift = 0;
     for (int m = 0; m < t->rows_max; ++m) {
         rows[m] = j->x + 128 * m;
         out[m] = j->y + width * (size_t)m;
     }
     const fvi_tile_rows call = {.rows = rows,
+                                .rows_step = (size_t)t->rows_max,
+                                .shift = &shift,
                                 .tap = &tap,
                                 .taps = 1,
                                 .depth = 128,
