@@ -68,6 +68,21 @@ assert one == other, (one, other)
 P
 }
 
+# ---- what this fovea was built with ----
+if "$fovea" data show made:digits --out probe.png 2>&1 | grep -q 'built without'; then
+    echo "skipped: fovea data, built without PNG and JPEG"
+    exit 77
+fi
+kinds=
+for kind in h5 npz; do
+    if "$fovea" data convert made:digits probe.$kind --count 10 2>&1 | grep -q 'built without'; then
+        echo "skipped: .$kind files, built without them"
+    else
+        kinds="$kinds $kind"
+    fi
+done
+rm -f probe.*
+
 # ---- pictures drawn here: colours red, green and blue in three classes, 6 + 5 + 4 PNG files ----
 cat >draw.py <<'P'
 import os, struct, sys, zlib
@@ -169,6 +184,7 @@ json "j['classes'] == ['\033[31ma', 'b']"
 
 # No data set at all.
 printf 'nothing here' >text.bin
+head -c 5000 /dev/urandom >noise.h5
 mkdir empty one_class
 cp colours/red/*.png one_class
 mkfifo pipe
@@ -193,6 +209,36 @@ mkdir long
     done
 } >long.csv
 expect 0 '' "$fovea" data info long.csv --size 400x400 --memory 4000
+
+# Files of other kinds are told apart.
+python3 - <<'P'
+import os, struct
+def put(path, data):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    open(path, 'wb').write(data)
+def npy(descr, shape, data):
+    head = "{'descr': '%s', 'fortran_order': False, 'shape': %s, }" % (descr, shape)
+    head += ' ' * (63 - (10 + len(head)) % 64) + '\n'
+    return b'\x93NUMPY\1\0' + struct.pack('<H', len(head)) + head.encode() + data
+put('npy/x_train.npy', npy('|u1', (6, 2, 2, 3), bytes(range(72))))
+put('npy/y_train.npy', npy('<i8', (6,), struct.pack('<6q', 0, 1, 2, 0, 1, 2)))
+put('cifar/test_batch.bin', b''.join(bytes([i]) + bytes([i * 20]) * 3072 for i in range(10)))
+put('idx/train-images-idx3-ubyte', struct.pack('>4I', 0x803, 4, 2, 3) + bytes(range(24)))
+put('idx/train-labels-idx1-ubyte', struct.pack('>2I', 0x801, 4) + bytes([0, 1, 1, 0]))
+put('several/a/0.png', b'x'), put('several/x_train.npy', b'x'), put('several/data_batch_1.bin', b'x')
+P
+while read -r kind part count; do
+    expect 0 '' "$fovea" data info "$kind" --json
+    json "j['kind'] == '$kind' and [(p['name'], p['pictures']) for p in j['parts']] == [('$part', $count)]"
+done <<'P'
+npy train 6
+cifar test 10
+idx train 4
+P
+expect 3 'holds NPY and CIFAR files' "$fovea" data info several
+expect 3 'noise.h5|is not a data set' "$fovea" data info noise.h5
+printf '\211HDF\r\n\032\n and then nothing' >cut.h5
+case $kinds in *h5*) expect 3 'cut.h5' "$fovea" data info cut.h5 ;; esac
 
 # ---- show ----
 expect 0 '^digits.png: 60 pictures of 10 classes' "$fovea" data show made:digits
@@ -246,12 +292,9 @@ P
 grep -q '▀' out && grep -q 'blue' out && grep -q '15 pictures' out || bad "no pictures in the terminal"
 
 # ---- convert ----
-for out in c.h5 c.npz; do
+for kind in $kinds; do
+    out=c.$kind
     expect 0 "^$out: train 15 pictures; 3 classes" "$fovea" data convert colours "$out"
-    if [ ! -e "$out" ]; then
-        grep -q 'built without' err && echo "skipped: $out, $(cat err)"
-        continue
-    fi
     same colours "$out"
     expect 2 'exists; --force' "$fovea" data convert colours "$out"
     expect 2 'is the input itself' "$fovea" data convert "$out" "./$out" --force
@@ -343,8 +386,8 @@ P
 if [ -e c.npz ]; then
     expect 0 '' "$fovea" data info plain.npz --json
     json "j['kind'] == 'npz' and j['classes'] == ['one', 'two words', 'dr\u00e9i'] and j['parts'][0]['by_class'] == [2,2,2]"
-    expect 0 '' "$fovea" data convert plain.npz plain.h5
-    same plain.npz plain.h5
+    expect 0 '' "$fovea" data convert plain.npz again.npz
+    same plain.npz again.npz
     expect 3 'readme.txt' "$fovea" data info text.npz
     head -c 300 plain.npz >cut.npz
     expect 3 'cut.npz' "$fovea" data info cut.npz
@@ -385,17 +428,17 @@ no_file parts4/val
 expect 0 '' "$fovea" train lenet5 --data parts --epochs 1 --quiet --out parts.safetensors
 
 # To one file, and of a file to folders: PNGs with the same pixels.
-for out in s.h5 s.npz; do
-    [ -e "c${out#s}" ] || continue
+for kind in $kinds; do
+    out=s.$kind
     expect 0 "^$out: train 9, val 3, test 3" "$fovea" data split colours "$out" --val-split 0.2 --test-split 0.2
     same parts "$out"
     expect 2 'exists; --force' "$fovea" data split colours "$out" --val-split 0.2
     expect 2 'has a test part already; leave --test-split out' "$fovea" data split "$out" back --test-split 0.2
     expect 2 'has a validation part already' "$fovea" data split "$out" back --val-split 0.2
-    expect 2 'link: expected pictures in files' "$fovea" data split "c${out#s}" back --val-split 0.3 --link
+    expect 2 'link: expected pictures in files' "$fovea" data split "c.$kind" back --val-split 0.3 --link
     no_file back
-    expect 0 '^back: train 10, val 5 pictures' "$fovea" data split "c${out#s}" back --val-split 0.3
-    expect 0 '' "$fovea" data split "c${out#s}" "back-$out" --val-split 0.3
+    expect 0 '^back: train 10, val 5 pictures' "$fovea" data split "c.$kind" back --val-split 0.3
+    expect 0 '' "$fovea" data split "c.$kind" "back-$out" --val-split 0.3
     same back "back-$out"
     rm -rf back
 done
@@ -473,8 +516,8 @@ if [ -n "${FOVEA_DATA:-}" ]; then
     for set in signs happy mnist sign-language-digits; do
         [ -d "$FOVEA_DATA/$set" ] || continue
         expect 0 "$set.png: [0-9]+ pictures of" "$fovea" data show "$FOVEA_DATA/$set"
-        for out in real.h5 real.npz; do
-            [ -e "c${out#real}" ] || continue
+        for kind in $kinds; do
+            out=real.$kind
             expect 0 "^$out: train" "$fovea" data convert "$FOVEA_DATA/$set" "$out" --force
             same "$FOVEA_DATA/$set" "$out"
         done
