@@ -182,6 +182,11 @@ cat out err | grep -q $'\033' && bad "a class sent an escape sequence to the ter
 expect 0 '' "$fovea" data info esc --json
 json "j['classes'] == ['\033[31ma', 'b']"
 
+# Names of files are any bytes; JSON stays JSON.
+cp -r colours $'by\377tes\355\240\200\303\266\360\237\230\200\304'
+expect 0 '' "$fovea" data info $'by\377tes\355\240\200\303\266\360\237\230\200\304' --json
+json "j['path'] == 'by\ufffdtes\ufffd\ufffd\ufffd\u00f6\U0001f600\ufffd'"
+
 # No data set at all.
 printf 'nothing here' >text.bin
 head -c 5000 /dev/urandom >noise.h5

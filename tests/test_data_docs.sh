@@ -13,18 +13,14 @@ chmod +x bin/fovea
 PATH="$work/bin:$PATH"
 export XDG_CACHE_HOME="$work/cache"
 cd work || exit 1
-for probe in probe.npz probe.h5; do
-    if ! fovea data convert made:digits $probe --count 10 >/dev/null 2>&1; then
-        echo "skipped: the commands of docs/data.md, built without what they need"
+for probe in 'convert made:digits probe.npz' 'convert made:digits probe.h5' 'show made:digits --out probe.png'; do
+    # shellcheck disable=SC2086
+    if fovea data $probe 2>&1 | grep -q 'built without'; then
+        echo "skipped: the commands of docs/data.md, built without what they need (fovea data $probe)"
         exit 77
     fi
-    rm -f $probe
 done
-if fovea data show made:digits --out probe.png 2>&1 | grep -q 'built without'; then
-    echo "skipped: the commands of docs/data.md, built without PNG and JPEG"
-    exit 77
-fi
-rm -f probe.png
+rm -f probe.*
 
 awk '/^```sh$/ { inside = 1; next } /^```/ { inside = 0 } inside' "$page" >../commands
 lines=0 failed=0

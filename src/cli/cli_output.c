@@ -53,16 +53,34 @@ int cli_finish(int code)
     return cli_fail(CLI_IO, "cannot write the results: %s", strerror(errno ? errno : EIO));
 }
 
+/* Bytes of the character at c if it is well-formed UTF-8 beyond ASCII, else 0. */
+static int output_utf8(const unsigned char *c)
+{
+    int size = c[0] >= 0xC2 && c[0] < 0xE0 ? 2 : c[0] < 0xF0 ? 3 : c[0] < 0xF5 ? 4 : 0;
+    if (c[0] < 0xC2) return 0;
+    /* Too long for what it says, surrogates, beyond the last character. */
+    if ((c[0] == 0xE0 && c[1] < 0xA0) || (c[0] == 0xED && c[1] > 0x9F) ||
+        (c[0] == 0xF0 && c[1] < 0x90) || (c[0] == 0xF4 && c[1] > 0x8F))
+        return 0;
+    for (int i = 1; i < size; i++)
+        if ((c[i] & 0xC0u) != 0x80u) return 0; /* the end of the text, too */
+    return size;
+}
+
 void cli_json_string(const char *text)
 {
     putchar('"');
     for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        int size = *c > 127 ? output_utf8(c) : 1;
         if (*c == '"' || *c == '\\')
             printf("\\%c", *c);
         else if (*c < 32 || *c == 127)
             printf("\\u%04x", *c);
+        else if (size == 0)
+            printf("\\ufffd"); /* names of files are any bytes, JSON is not */
         else
-            putchar(*c);
+            fwrite(c, 1, (size_t)size, stdout);
+        c += size > 1 ? size - 1 : 0;
     }
     putchar('"');
 }
