@@ -25,7 +25,7 @@ static const demo_app demo_apps[] = {
     {"mood", "Mood classifier (Sequential): is the face happy?", "happy", "made:faces", 6000, 600,
      6, 32},
     {"hands", "Sign digits (Functional): how many fingers does the hand show?", "hands",
-     "made:hands", 8000, 600, 12, 32},
+     "made:hands", 8000, 600, 14, 32},
 };
 #define DEMO_APPS ((int)(sizeof demo_apps / sizeof demo_apps[0]))
 
