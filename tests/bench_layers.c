@@ -228,8 +228,10 @@ static void layers_case(bench_conv *c, const char *name, bench_pass pass, int ro
             theirs[i][at] = layers_time(c, pass, &p[i], r < 0 ? 0 : seconds);
         peak[at] = fmax(peak[at], fvi_kernels_peak(c->k, c->threads, seconds / 4));
     }
+    const dnnl_version_t *v = dnnl_version();
     printf("{\"name\":\"%s\",\"pass\":\"%s\",\"batch\":%d,\"isa\":\"%s\",\"gflop\":%.6g", name,
            pass_name[pass], c->N, c->k->isa, c->work * 1e-9);
+    printf(",\"onednn\":\"%d.%d.%d\"", v->major, v->minor, v->patch);
     for (int i = 0; i < LAYOUTS; ++i)
         printf(",\"%s_is\":\"%s\"", layout_name[i], p[i].implementation);
     layers_print_times("peak_gflops", peak, rounds);

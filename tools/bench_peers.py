@@ -33,6 +33,10 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 NETWORKS = [("lenet5", 1, 12, 1.5), ("lenet5", 64, 4, 1.4), ("keras_mnist", 128, 2.5, 1.1), ("signs", 64, 4, 3),
             ("happy", 16, 4, 1.3), ("resnet20", 32, 1.6, 1.05), ("vgg16_cifar", 32, 1.3, 1.15)]
 LAYOUTS = ("channels_first", "channels_last")
+TORCH_VERSION = """import re, torch
+built = re.search(r"DNN v([0-9.]+)", torch.__config__.show())
+blas = re.search(r"lib(openblas|mkl|blis|atlas|blas)[^/]*$", open("/proc/self/maps").read(), re.M)
+print(torch.__version__, f"(oneDNN {built[1] if built else 'none'}, {blas[0] if blas else 'no BLAS'})")"""
 PASSES = {"forward": "forward", "dinput": "input gradient", "dweights": "weight gradient"}
 
 
@@ -72,7 +76,7 @@ class Bench:
                         PYTHONPATH=root + "/usr/lib/python3/dist-packages", PYTHONDONTWRITEBYTECODE="1")
         self.python = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
         self.versions = {}
-        self.torch = self.has("PyTorch", [self.python, "-c", "import torch; print(torch.__version__)"])
+        self.torch = self.has("PyTorch", [self.python, "-c", TORCH_VERSION])
         node = os.path.join(self.peers, "node")
         self.onnx = self.torch and self.has("ONNX Runtime", ["node", "-p", "require('%s/package.json').version" % os.path.abspath(
             node + "/node_modules/onnxruntime-node")])
@@ -152,12 +156,16 @@ class Bench:
         subprocess.run(["cmake", self.args.build], check=True, stdout=subprocess.DEVNULL)  # the library may be new
         built = subprocess.run(["cmake", "--build", self.args.build, "--target", "bench_layers"], capture_output=True, text=True)
         if built.returncode:
-            say("oneDNN is missing: no libdnnl-dev")
+            is_unknown = "unknown target" in built.stdout + built.stderr
+            say("oneDNN is missing: no libdnnl-dev" if is_unknown else built.stdout + built.stderr)
             return []
         say("layers ...")
         command = [os.path.join(self.args.build, "bench_layers"), str(self.args.rounds), "0.02", str(self.args.threads)]
         done = subprocess.run(command + self.args.only, env=self.env, stdout=subprocess.PIPE, text=True)
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        found = [json.loads(line) for line in done.stdout.splitlines()]
+        if found:
+            self.versions["oneDNN"] = found[0]["onednn"]
+        return found
 
 
 # ---- figures ----
