@@ -211,17 +211,26 @@ static inline size_t FVI_NAME(pool_at)(const fvi_pool *p, int h, int w)
 }
 
 /* Each vector of channels walks the window of an output, in place of which its result stands in a
-   register. */
+   register. Windows of 2x2, the most frequent, get loops of known length. */
+#define FVI_POOL_CHANNELS(name, ...)                                                               \
+    size_t c = 0;                                                                                  \
+    for (; c + FVI_LANES <= channels; c += FVI_LANES)                                              \
+        FVI_NAME(name)(p, in, __VA_ARGS__, FVI_LANES);                                             \
+    if (c < channels) FVI_NAME(name)(p, in, __VA_ARGS__, channels - c);
+
 #define FVI_POOL_EACH(name, ...)                                                                   \
     const size_t channels = (size_t)p->C;                                                          \
     size_t out = 0;                                                                                \
     for (int oh = 0; oh < p->OH; ++oh) {                                                           \
         for (int ow = 0; ow < p->OW; ++ow, out += channels) {                                      \
-            const FVI_NAME(window) in = FVI_NAME(pool_window)(p, oh, ow);                          \
-            size_t c = 0;                                                                          \
-            for (; c + FVI_LANES <= channels; c += FVI_LANES)                                      \
-                FVI_NAME(name)(p, in, __VA_ARGS__, FVI_LANES);                                     \
-            if (c < channels) FVI_NAME(name)(p, in, __VA_ARGS__, channels - c);                    \
+            FVI_NAME(window) in = FVI_NAME(pool_window)(p, oh, ow);                                \
+            if (in.h1 - in.h0 == 2 && in.w1 - in.w0 == 2) {                                        \
+                in.h1 = in.h0 + 2;                                                                 \
+                in.w1 = in.w0 + 2;                                                                 \
+                FVI_POOL_CHANNELS(name, __VA_ARGS__)                                               \
+            } else {                                                                               \
+                FVI_POOL_CHANNELS(name, __VA_ARGS__)                                               \
+            }                                                                                      \
         }                                                                                          \
     }
 
