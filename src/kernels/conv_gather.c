@@ -19,6 +19,7 @@
     (256 * 1024)              /* floats of source that one task walks over again for each panel */
 #define GATHER_FAR 250000.0   /* floats of out that the second-level cache will not keep */
 #define GATHER_STREAMS 16     /* rows of unpacked weights read side by side */
+#define GATHER_THIN 256       /* depth from which few columns are not packed */
 #define GATHER_TASK 1000000.0 /* multiply-adds that are worth a task */
 #define GATHER_PACK 100000    /* weights whose packing is worth waking threads */
 #define GATHER_ALONE 500000.0 /* below this no thread is woken */
@@ -32,6 +33,7 @@ typedef struct gather_plan {
     ptrdiff_t width; /* columns of a whole panel */
     ptrdiff_t panels;
     ptrdiff_t direct;       /* panels that are read from the weights, unpacked */
+    bool is_thin;           /* few columns of much depth: most of them is read unpacked */
     bool is_merged;         /* the taps of a kernel row are one long tap */
     bool has_band;          /* tiles at a border read copied rows; see gather_band */
     ptrdiff_t band_w;       /* pixels of a row of the band */
@@ -108,48 +110,11 @@ static float *gather_panel(const gather_plan *plan, ptrdiff_t p)
 
 /* ---- packing: panel, tap, depth, column ---- */
 
-typedef float gather_quad __attribute__((vector_size(16), aligned(4), may_alias));
-
-/* to[d * width + c] = from[c * depth + d] for 4 c, 4 d. */
-static inline void gather_turn(float *to, ptrdiff_t width, const float *from, ptrdiff_t depth)
-{
-    const gather_quad a = *(const gather_quad *)from, b = *(const gather_quad *)(from + depth);
-    const gather_quad c = *(const gather_quad *)(from + 2 * depth);
-    const gather_quad d = *(const gather_quad *)(from + 3 * depth);
-    const gather_quad ab = __builtin_shufflevector(a, b, 0, 4, 1, 5);
-    const gather_quad cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
-    const gather_quad ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-    const gather_quad cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-    *(gather_quad *)to = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
-    *(gather_quad *)(to + width) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
-    *(gather_quad *)(to + 2 * width) = __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5);
-    *(gather_quad *)(to + 3 * width) = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
-}
-
-/* to[d * width + c] = from[c * depth + d]; whole cache lines are read at a time, since rows that
-   lie a power of two apart drive each other out of the cache. */
-static void gather_transpose(float *to, ptrdiff_t width, const float *from, ptrdiff_t depth,
-                             ptrdiff_t columns)
-{
-    ptrdiff_t d0 = 0;
-    for (; d0 + 16 <= depth; d0 += 16) {
-        for (ptrdiff_t c = 0; c + 4 <= columns; c += 4) {
-            for (ptrdiff_t d = d0; d < d0 + 16; d += 4)
-                gather_turn(to + d * width + c, width, from + c * depth + d, depth);
-        }
-    }
-    const ptrdiff_t square = columns - columns % 4;
-    for (ptrdiff_t c = 0; c < columns; ++c) {
-        for (ptrdiff_t d = c < square ? d0 : 0; d < depth; ++d)
-            to[d * width + c] = from[c * depth + d];
-    }
-}
-
 /* Columns [c0, c0 + columns) of one tap's [depth][columns] matrix, stored plain or transposed. */
 static void gather_pack_tap(float *to, ptrdiff_t width, const float *from, const fvi_gather *g,
                             ptrdiff_t c0, ptrdiff_t columns)
 {
-    if (g->is_transposed) gather_transpose(to, width, from + c0 * g->depth, g->depth, columns);
+    if (g->is_transposed) fvi_conv_transpose(to, width, from + c0 * g->depth, g->depth, columns);
     for (ptrdiff_t d = 0; d < g->depth; ++d, to += width) {
         if (!g->is_transposed) memcpy(to, from + d * g->columns + c0, (size_t)columns * sizeof *to);
         for (ptrdiff_t c = columns; c < width; ++c)
@@ -157,10 +122,24 @@ static void gather_pack_tap(float *to, ptrdiff_t width, const float *from, const
     }
 }
 
+/* The last rows of a thin matrix, behind which there is nothing to be read. */
+static void gather_pack_thin(const gather_plan *plan)
+{
+    const ptrdiff_t columns = plan->g->columns, width = gather_width(plan, 0);
+    const float *from = plan->g->weights + (plan->g->depth - GATHER_STREAMS) * columns;
+    memset(plan->packed, 0, (size_t)(GATHER_STREAMS * width) * sizeof *plan->packed);
+    for (ptrdiff_t d = 0; d < GATHER_STREAMS; ++d)
+        memcpy(plan->packed + d * width, from + d * columns, (size_t)columns * sizeof *from);
+}
+
 static void gather_pack(void *context, size_t task)
 {
     const gather_plan *plan = context;
     const fvi_gather *g = plan->g;
+    if (plan->is_thin) {
+        gather_pack_thin(plan);
+        return;
+    }
     const ptrdiff_t p = plan->direct + (ptrdiff_t)task, c0 = p * plan->width,
                     width = gather_width(plan, p);
     const ptrdiff_t columns = gather_min(width, g->columns - c0);
@@ -409,6 +388,45 @@ static void gather_tile(const gather_plan *plan, gather_table *table, ptrdiff_t 
     }
 }
 
+/* One tap, fewer columns than a vector has lanes: its vectors are read from the weights as they lie,
+   their lanes behind the columns being the next rows', which are not stored; only of the last rows
+   there is a packed copy. */
+static void gather_thin(const gather_plan *plan, gather_table *table, ptrdiff_t tile)
+{
+    const fvi_gather *g = plan->g;
+    const ptrdiff_t most = g->depth - GATHER_STREAMS;
+    gather_begin(plan, table, tile);
+    gather_taps(plan, table, 0, 1);
+    if (table->taps == 0) { /* padding alone */
+        gather_product(plan, table, 0, g->is_added, true);
+        return;
+    }
+    fvi_tile_rows call = {
+        .rows = table->rows,
+        .shift = table->shift,
+        .tap = table->tap,
+        .taps = 1,
+        .depth = (size_t)most,
+        .panel = g->weights,
+        .panel_step = (size_t)g->columns,
+        .out = table->out,
+        .start = g->start,
+        .columns = (int)g->columns,
+        .is_added = g->is_added,
+    };
+    fvi_tile_rows_fn *run = plan->tiles->rows[(table->rows_count - 1) * plan->tiles->vectors_max];
+    run(&call);
+    call.shift = &most;
+    call.depth = GATHER_STREAMS;
+    call.panel = plan->packed;
+    call.panel_step = (size_t)gather_width(plan, 0);
+    call.is_added = true;
+    call.is_clipped = g->is_clipped;
+    call.mask = g->mask;
+    call.mask_base = g->out;
+    run(&call);
+}
+
 /* One tap, one tile, many weights: they are read once, unpacked, a few of their rows at a time and
    these from end to end, so that the processor sees streams. Each sum still takes its products in
    the same order. */
@@ -452,7 +470,10 @@ static void gather_task(void *context, size_t task)
     const ptrdiff_t t1 = gather_min(plan->units * plan->unit_tiles, t0 + plan->task_tiles);
     gather_table table;
     table.pitch = table.band_image = -1;
-    if (plan->direct > 0) {
+    if (plan->is_thin) {
+        for (ptrdiff_t t = t0; t < t1; ++t)
+            gather_thin(plan, &table, t);
+    } else if (plan->direct > 0) {
         gather_direct(plan, &table, p0, gather_min(p1, plan->direct));
         if (p1 > plan->direct) gather_tile(plan, &table, 0, plan->direct, p1);
     } else if (plan->is_panel_outside) {
@@ -512,7 +533,9 @@ static void gather_plan_direct(gather_plan *plan)
 {
     const fvi_gather *g = plan->g;
     const bool is_one = plan->units * plan->unit_tiles == 1 && g->h.taps * g->w.taps == 1;
-    if (is_one && !g->is_transposed)
+    plan->is_thin = g->h.taps * g->w.taps == 1 && !g->is_transposed && g->depth >= GATHER_THIN &&
+                    g->columns < plan->tiles->lanes;
+    if (is_one && !g->is_transposed && !plan->is_thin)
         plan->direct = plan->panels - (g->columns % plan->tiles->lanes != 0);
 }
 

@@ -16,6 +16,10 @@ typedef struct fvi_conv_shape {
 void fvi_conv_copy(float *to_row, const float *row, ptrdiff_t from, ptrdiff_t to, ptrdiff_t W,
                    ptrdiff_t C);
 
+/* conv_transpose.c: to[d * width + c] = from[c * depth + d] */
+void fvi_conv_transpose(float *to, ptrdiff_t width, const float *from, ptrdiff_t depth,
+                        ptrdiff_t columns);
+
 #define FVI_CONV_SHARDS 8 /* most private copies of dw */
 
 int fvi_conv_shards(const fvi_conv_shape *s); /* copies of dw that the weight gradient sums apart */
