@@ -168,6 +168,7 @@ static void gather_begin(const gather_plan *plan, gather_table *table, ptrdiff_t
     ptrdiff_t j = first % w->count, i = first / w->count; /* i counts through all images */
     table->rows_count = rows;
     table->segments = 0;
+    table->segment[0] = (gather_segment){0};
     for (ptrdiff_t m = 0; m < rows; j = 0, ++i) {
         const ptrdiff_t n = i / h->count, ih = i % h->count;
         gather_segment *segment = &table->segment[table->segments++];

@@ -42,7 +42,7 @@ static ptrdiff_t conv_group(const fvi_kernels *k, const fvi_conv_shape *s)
 {
     const ptrdiff_t lanes = k->tiles->lanes, most = lanes * k->tiles->vectors_max;
     ptrdiff_t best = 1;
-    double least = (double)(s->KW * ((s->F - 1) / lanes + 1));
+    double least = (double)s->KW; /* one vector a tap */
     if (s->DW > 1 || s->KW == 1 || s->F >= lanes || s->KW * s->C * s->SW > CONV_GROUP_MOST)
         return 1;
     for (ptrdiff_t P = 2; P * s->F <= most; ++P) {
