@@ -267,7 +267,11 @@ expect 0 '^table.png: 3 pictures of 2 classes' "$fovea" data show table.csv
 expect 0 'cut.png|note.txt' "$fovea" data show odd --out odd.png
 expect 3 'cut.png|note.txt|red.png' "$fovea" data show odd --strict --out strict.png
 no_file strict.png
+expect 0 '' "$fovea" data show cifar
 mkdir -p rubbish/a && printf 'no' >rubbish/a/b.png
+many_lines=yes expect 3 'no picture can be read' "$fovea" data show rubbish --size 8x8 --channels 1
+python3 -c "exec(open('draw.py').read().split('root =')[0]); png('large/a/0.png', 300, 200, lambda x, y: (x % 256, y, 0))"
+expect 0 '1 pictures of 1 classes' "$fovea" data show large
 expect 3 'none of 1 pictures can be read' "$fovea" data show rubbish
 no_file rubbish.png
 expect 2 'ends in .png' "$fovea" data show colours --out sheet.jpg
@@ -387,8 +391,33 @@ for i, name in enumerate([b'a/b', b'..', b'.hidden', b'', b'x' * 300]):
     save(f'evil{i}.npz', [b'good', name], zipfile.ZIP_STORED)
 save('same.npz', [b'one', b'one'], zipfile.ZIP_STORED)
 save('text.npz', [b'a', b'b'], zipfile.ZIP_STORED, **{'readme.txt': b'hello'})
+# Floats of several ranges, channels that are no colours, sides that are too long for a sheet, parts whose
+# labels show different numbers of classes.
+for name, span in (('unit', (0, 1)), ('pixels', (0, 255)), ('wide', (-3, 7)), ('flat', (0, 0))):
+    values = [span[0] + (span[1] - span[0]) * i / 399 for i in range(400)]
+    with zipfile.ZipFile(f'float-{name}.npz', 'w') as z:
+        z.writestr('x.npy', npy('<f4', (4, 10, 10, 1), struct.pack('<400f', *values)))
+        z.writestr('y.npy', npy('|u1', (4,), bytes([0, 1, 0, 1])))
+with zipfile.ZipFile('long.npz', 'w') as z:
+    z.writestr('x_test.npy', npy('|u1', (2, 200, 50, 5), bytes(range(250)) * 400))
+    z.writestr('y_test.npy', npy('|u1', (2,), bytes([0, 1])))
+with zipfile.ZipFile('uneven.npz', 'w') as z:
+    for part, label in (('train', [0, 1]), ('test', [2, 0])):
+        z.writestr(f'x_{part}.npy', npy('|u1', (2, 2, 2, 1), bytes(8)))
+        z.writestr(f'y_{part}.npy', npy('|u1', (2,), bytes(label)))
 P
 if [ -e c.npz ]; then
+    for name in unit pixels wide flat; do
+        expect 0 '4 pictures of 2 classes' "$fovea" data show float-$name.npz
+    done
+    expect 3 'pictures of 1 channels of float32 cannot be PNG files; give OUT.h5' "$fovea" data split float-unit.npz floats --val-split 0.5
+    no_file floats
+    check "floats of 0 to 1 and of 0 to 255 look different" cmp float-unit.png float-pixels.png
+    cmp -s float-unit.png float-flat.png && bad "a ramp looks like nothing"
+    expect 0 '2 pictures of 2 classes' "$fovea" data show long.npz
+    expect 0 '' "$fovea" data info uneven.npz --json
+    json "j['classes'] == ['0','1','2'] and [p['by_class'] for p in j['parts']] == [[1,1,0],[1,0,1]]"
+    expect 0 'train 2, test 2 pictures; 3 classes' "$fovea" data convert uneven.npz even.npz
     expect 0 '' "$fovea" data info plain.npz --json
     json "j['kind'] == 'npz' and j['classes'] == ['one', 'two words', 'dr\u00e9i'] and j['parts'][0]['by_class'] == [2,2,2]"
     expect 0 '' "$fovea" data convert plain.npz again.npz
@@ -485,6 +514,16 @@ expect 0 '^parts5: train 5, test 2' "$fovea" data split nested parts5 --test-spl
 [ "$(find parts5 -name 'p*.png' | wc -l)" = 3 ] || bad "pictures of one name replaced each other"
 expect 0 '3 pictures could not be read' "$fovea" data split odd parts6 --test-split 0.3
 [ "$(find parts6 -type f | wc -l)" = 15 ] || bad "rubbish was copied"
+expect 0 '^linked2: train 5, test 2' "$fovea" data split nested linked2 --test-split 0.3 --link
+check "links of pictures of one name" diff -r parts5 linked2
+expect 0 'left out: .*cut.png' "$fovea" data split odd parts8 --test-split 0.3 --size 6x6
+[ "$(find parts8 -type f | wc -l)" = 15 ] || bad "rubbish became pictures"
+if [ -d /dev/shm ] && [ -w /dev/shm ] && [ "$(stat -c %d /dev/shm)" != "$(stat -c %d .)" ]; then
+    other=$(mktemp -d -p /dev/shm)
+    expect 4 'on another file system; leave --link out' "$fovea" data split nested "$other/linked" --test-split 0.3 --link
+    checks=$((checks + 1))
+    rmdir "$other" || bad "something was left on the other file system"
+fi
 expect 3 'cut.png|note.txt|red.png' "$fovea" data split odd parts7 --test-split 0.3 --strict
 no_file parts7
 if [ -e c.npz ]; then

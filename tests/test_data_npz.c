@@ -292,6 +292,38 @@ static void npz_refusals(void **state)
     folder_end();
 }
 
+/* The list of what was found has also arrays that are no numbers, and ends somewhere. */
+static void npz_found(void **state)
+{
+    (void)state;
+    char path[FOLDER_PATH], name[16];
+    fv_dataset *d;
+    fvi_zip_save *save;
+    fvi_text head = {0};
+    folder_begin();
+    CHECK_OK(fvi_npy_head_write(&head, &(fv_shape){1, {1}}, FV_UINT8));
+    memcpy(strstr(head.data + 10, "|u1"), "|S1", 3); /* after the zero in the magic */
+    CHECK_OK(fvi_zip_save_begin(&save, folder_path(path, "set.npz")));
+    CHECK_OK(fvi_zip_save_add(save, &(fvi_zip_rows){.name = "text.npy",
+                                                    .head = head.data,
+                                                    .head_size = head.size,
+                                                    .row_bytes = 1,
+                                                    .rows = 1,
+                                                    .context = "a"}));
+    fvi_text_free(&head);
+    for (int i = 0; i < 14; i++) {
+        snprintf(name, sizeof name, "a%d", i);
+        CHECK_OK(fvi_npz_save_add(save, name, &(fv_shape){0}, FV_UINT8, NULL, "a"));
+    }
+    CHECK_OK(fvi_zip_save_commit(save));
+    CHECK_OPEN_FAILS(fv_dataset_open(&d, path, FV_TRAIN, NULL), FV_E_FORMAT,
+                     "found text (no numbers), a0 scalar uint8, a1 scalar uint8");
+    CHECK_OPEN_FAILS(fv_dataset_open(&d, path, FV_TRAIN, NULL), FV_E_FORMAT,
+                     "a10 scalar uint8 and 3 more; expected");
+    folder_remove("set.npz");
+    folder_end();
+}
+
 /* Cut anywhere, or with a byte changed: never more than an error. */
 static void npz_damaged(void **state)
 {
@@ -343,10 +375,11 @@ static void npz_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(npz_names),      cmocka_unit_test(npz_parts),
-        cmocka_unit_test(npz_classes),    cmocka_unit_test(npz_streams),
-        cmocka_unit_test(npz_compressed), cmocka_unit_test(npz_refusals),
-        cmocka_unit_test(npz_damaged),    cmocka_unit_test(npz_without_memory)};
+        cmocka_unit_test(npz_names),         cmocka_unit_test(npz_parts),
+        cmocka_unit_test(npz_classes),       cmocka_unit_test(npz_streams),
+        cmocka_unit_test(npz_compressed),    cmocka_unit_test(npz_refusals),
+        cmocka_unit_test(npz_found),         cmocka_unit_test(npz_damaged),
+        cmocka_unit_test(npz_without_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
 

@@ -74,10 +74,13 @@ int cli_data_save(int written[CLI_PARTS], fv_dataset *const part[CLI_PARTS], con
     return convert_count(written, part, out);
 }
 
-/* The first of the parts that is there: pictures left out are noted with it. */
-static const fv_dataset *convert_first(fv_dataset *const part[CLI_PARTS])
+/* Labels alone tell only the largest, which may be in any part. */
+static int convert_classes(fv_dataset *const part[CLI_PARTS])
 {
-    return part[0] ? part[0] : part[1] ? part[1] : part[2];
+    int most = 0;
+    for (int p = 0; p < CLI_PARTS; p++)
+        if (fv_dataset_classes(part[p]) > most) most = fv_dataset_classes(part[p]);
+    return most;
 }
 
 void cli_data_written(const int written[CLI_PARTS], fv_dataset *const part[CLI_PARTS],
@@ -100,9 +103,9 @@ void cli_data_written(const int written[CLI_PARTS], fv_dataset *const part[CLI_P
         between = ",";
     }
     if (s->json)
-        printf("],\"classes\":%d}\n", fv_dataset_classes(convert_first(part)));
+        printf("],\"classes\":%d}\n", convert_classes(part));
     else
-        printf(" pictures; %d classes\n", fv_dataset_classes(convert_first(part)));
+        printf(" pictures; %d classes\n", convert_classes(part));
 }
 
 /* ---- fovea data convert ---- */

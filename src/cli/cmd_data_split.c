@@ -26,7 +26,6 @@ typedef struct split_run {
     int taken;      /* names that were taken already */
     void *pixels;   /* one picture */
     int written[CLI_PARTS];
-    int left_out;
 } split_run;
 
 static int split_fail(const char *verb, const char *path, int number)
@@ -273,7 +272,6 @@ static int split_write_part(split_run *run, int p)
         if (status != FV_OK && run->s->strict) return cli_fail_status(status, fv_error());
         if (status != FV_OK) {
             fprintf(stderr, "fovea: left out: %s\n", fv_error());
-            run->left_out++;
             continue;
         }
         split_class_folder(folder, run, p, fv_dataset_label(d, i));
