@@ -151,6 +151,10 @@ static void guard_begin(rlim_t bytes)
         dup2(null, STDOUT_FILENO);
         dup2(null, STDERR_FILENO);
     }
+    /* A terminal's Ctrl-C goes to all processes; this one serves until nobody asks any more. */
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
     guard_limit_seconds(bytes / GUARD_BYTES_PER_SECOND);
     guard_limit(RLIMIT_CORE, 0);
     guard_limit(RLIMIT_FSIZE, 0);

@@ -36,10 +36,10 @@ struct fvi_store {
     fv_dtype dtype;
     size_t bytes; /* of one picture */
     int count;
-    bool is_serial;     /* one thread at a time */
-    bool is_tolerant;   /* a picture that cannot be read is noted, not an error */
-    const void *memory; /* all pictures in a row, or NULL */
-    fvi_store *below;   /* what it reads from, held; or NULL */
+    bool is_serial;   /* one thread at a time */
+    bool is_tolerant; /* a picture that cannot be read is noted, not an error */
+    void *memory;     /* all pictures in a row, which nobody writes; or NULL */
+    fvi_store *below; /* what it reads from, held; or NULL */
     atomic_uchar *is_bad;
     _Atomic(fvi_skip *) skips;
 };

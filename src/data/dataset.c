@@ -437,7 +437,7 @@ fv_tensor fv_dataset_x(const fv_dataset *dataset)
     const fvi_store *store = dataset->store;
     fv_tensor x = {.dtype = store->dtype, .shape.rank = store->shape.rank + 1};
     /* a tensor is a view that may be written; of these pictures the header says: read only */
-    if (!dataset->index) x.data = (void *)(uintptr_t)store->memory;
+    if (!dataset->index) x.data = store->memory;
     x.shape.dim[0] = dataset->count;
     for (int i = 0; i < store->shape.rank; i++) {
         x.shape.dim[i + 1] = store->shape.dim[i];

@@ -213,7 +213,7 @@ fv_status fv_dataset_statistics(const fv_dataset *dataset, double *mean, double 
                                  : "mean");
     const fvi_store *store = dataset->store;
     size_t each = store->bytes / fv_dtype_size(store->dtype);
-    size_t C = store->shape.rank == 3 ? (size_t)store->shape.dim[2] : 1;
+    size_t C = store->shape.rank == 3 ? (size_t)store->shape.dim[2] : 1, pixels = each / C;
     float *x = fvi_alloc(each, sizeof *x, "a picture");
     if (!x) return FV_E_MEMORY;
     for (size_t c = 0; c < C; c++) {
@@ -229,12 +229,12 @@ fv_status fv_dataset_statistics(const fv_dataset *dataset, double *mean, double 
             continue;
         }
         for (size_t k = 0; k < each; k++) {
-            size_t c = k % C;
-            double n = seen + (double)(k / C) + 1, off = x[k] - mean[c];
+            size_t c = k % C, pixel = k / C;
+            double n = seen + (double)pixel + 1, off = x[k] - mean[c];
             mean[c] += off / n;
             deviation[c] += off * (x[k] - mean[c]);
         }
-        seen += (double)(each / C);
+        seen += (double)pixels;
     }
     for (size_t c = 0; c < C; c++) {
         deviation[c] = seen > 0 ? sqrt(deviation[c] / seen) : 0;

@@ -28,11 +28,14 @@ static fv_status loader_lay(fvi_store *store, float *x, uint8_t *raw, int at, ui
 {
     size_t each = store->bytes / fv_dtype_size(store->dtype);
     if (store->dtype != FV_UINT8) return fvi_store_read(store, x, at, epoch);
-    const uint8_t *pixels = raw;
-    if (store->memory)
-        pixels = (const uint8_t *)store->memory + (size_t)at * store->bytes;
-    else
+    const uint8_t *pixels = store->memory;
+    if (pixels) {
+        pixels += (size_t)at * store->bytes;
+    } else {
+        if (!raw) return fvi_fail(FV_E_STATE, "no room for a picture that is read");
         FVI_TRY(fvi_store_read(store, raw, at, epoch));
+        pixels = raw;
+    }
     loader_scale(x, pixels, each, scale, offset);
     return FV_OK;
 }
