@@ -1,33 +1,10 @@
 #!/usr/bin/env bash
 # fovea bench: what it prints, that its figures belong together, what it refuses; FOVEA_ISA.
 # usage: test_cli_bench.sh FOVEA SOURCE_DIR
-set -u
-fovea=$(realpath "$1")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
+# shellcheck source=tests/cli_check.sh
+. "$(dirname "$0")/cli_check.sh"
+
 unset FOVEA_ISA
-checks=0
-failed=0
-
-bad() {
-    failed=$((failed + 1))
-    printf 'FAILED: %s\n' "$1"
-    sed 's/^/    stdout: /' out | head -8
-    sed 's/^/    stderr: /' err | head -5
-}
-
-# expect CODE REGEX COMMAND ...: the exit code, and (if not empty) a line of stdout or stderr that matches.
-expect() {
-    local code=$1 regex=$2 got
-    shift 2
-    checks=$((checks + 1))
-    "$@" >out 2>err </dev/null
-    got=$?
-    [ "$got" = "$code" ] || bad "$* : exit $got, expected $code"
-    [ -z "$regex" ] || cat out err | grep -qE -- "$regex" || bad "$* : nothing matches $regex"
-    if [ "$got" -ge 2 ] && [ "$(wc -l <err)" -gt 1 ]; then bad "$* : more than one line on stderr"; fi
-}
 
 json() { # json 'python expression on j' : over every line of out
     checks=$((checks + 1))

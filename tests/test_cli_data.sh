@@ -1,52 +1,14 @@
 #!/usr/bin/env bash
 # fovea data as its user meets it: the verbs on made, drawn and real sets, hostile inputs, what is left on disk.
 # usage: test_cli_data.sh FOVEA SOURCE_DIR
-set -u
-fovea=$(realpath "$1")
-work=$(mktemp -d)
-trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
-cd "$work" || exit 1
-checks=0
-failed=0
-export FOVEA="$fovea"
-
-bad() {
-    failed=$((failed + 1))
-    printf 'FAILED: %s\n' "$1"
-    sed 's/^/    stdout: /' out | head -5
-    sed 's/^/    stderr: /' err | head -5
-}
-
-# expect CODE REGEX COMMAND ...: the exit code, and (if not empty) a line of stdout or stderr that matches.
-expect() {
-    local code=$1 regex=$2 got
-    shift 2
-    checks=$((checks + 1))
-    "$@" >out 2>err </dev/null
-    got=$?
-    [ "$got" = "$code" ] || bad "$* : exit $got, expected $code"
-    [ -z "$regex" ] || cat out err | grep -qE -- "$regex" || bad "$* : nothing matches $regex"
-    # A failure of ours is one line on stderr and nothing a terminal would obey.
-    if [ "$got" -ge 2 ] && [ "$got" -lt 128 ] && [ "$(wc -l <err)" -gt 1 ] && [ "${many_lines:-no}" = no ]; then
-        bad "$* : more than one line on stderr"
-    fi
-}
-
-json() { # json 'python expression on j' : over what is in out
-    checks=$((checks + 1))
-    python3 -c "import json,sys; j=json.load(open('out')); assert $1, j" 2>err || bad "json: $1"
-}
+# shellcheck source=tests/cli_check.sh
+. "$(dirname "$0")/cli_check.sh"
 
 check() { # check 'what' COMMAND ... : must succeed
     local what=$1
     shift
     checks=$((checks + 1))
     "$@" >out 2>err || bad "$what"
-}
-
-no_file() {
-    checks=$((checks + 1))
-    [ ! -e "$1" ] || bad "$1 was left behind"
 }
 
 no_temporary() {
