@@ -221,7 +221,8 @@ static void cifar(void **state)
     put_cifar("data_batch_1.bin", 0, 4, 0);
     put_cifar("data_batch_2.bin", 4, 3, 0);
     put_cifar("test_batch.bin", 50, 2, 0);
-    folder_put("batches.meta.txt", "a\nb\r\nc\nd\ne\nf\ng\nh\ni\nlast one\n\n", 31);
+    const char *names = "a\nb\r\nc\nd\ne\nf\ng\nh\ni\nlast one\n\n";
+    folder_put("batches.meta.txt", names, strlen(names));
     CHECK_OK(fv_dataset_open(&d, check_root, FV_TRAIN, NULL));
     assert_int_equal(fv_dataset_count(d), 7);
     assert_int_equal(fv_dataset_classes(d), 10);
