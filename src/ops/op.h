@@ -122,7 +122,11 @@ typedef struct fvi_run {
     /* dx[0], which is not added to, is to be 0 where x[0] is not above 0: the ReLU that x[0] came
        from is spared its own pass */
     bool masks;
-    bool is_masked;   /* and here that layer is told: its reader has done so to dy */
+    bool is_masked; /* and here that layer is told: its reader has done so to dy */
+    /* y is to be what plain ReLU makes of the result: the layer of that ReLU, the only reader, is not
+       run. Backward then gets the gradient of the clipped y, which is_masked speaks of as well. Only
+       ops that can_clip see it */
+    bool clips;
     float *const *dw; /* [n_weights]; write each; NULL for state weights */
     /* state_fixed + n * state_per_image bytes, 64-byte aligned; NULL when not training */
     void *state;
@@ -152,6 +156,7 @@ struct fvi_op {
     /* y is what plain ReLU gives; NULL: never. */
     bool (*is_clipped)(const fvi_node *n);
     bool can_mask;    /* backward heeds r->masks */
+    bool can_clip;    /* forward and backward heed r->clips */
     bool is_in_place; /* dx[0] may be dy: each value goes to its own place */
     /* The activation that r->logits leaves out; NULL: never any. */
     fv_activation_kind (*head)(const fvi_node *n);
