@@ -177,13 +177,14 @@ static void gather_begin(const gather_plan *plan, gather_table *table, ptrdiff_t
         segment->end = gather_min(rows, m + w->count - j);
         segment->h = ih * h->source_step + h->source_first;
         segment->w = j * w->source_step + w->source_first;
-        segment->at = ((n * h->source_size + segment->h) * w->source_size + segment->w) * g->depth;
+        segment->at =
+            ((n * h->source_size + segment->h) * w->source_size + segment->w) * g->source_pitch;
         const ptrdiff_t last = segment->w + (segment->end - 1 - m) * w->source_step + last_w;
         segment->is_inside = segment->w >= 0 && last < w->source_size;
         float *out = g->out + ((n * g->out_h + h->start + ih * h->step) * g->out_w + w->start +
                                j * w->step) *
-                                  g->columns;
-        for (; m < segment->end; ++m, out += w->step * g->columns)
+                                  g->out_pitch;
+        for (; m < segment->end; ++m, out += w->step * g->out_pitch)
             table->out[m] = out;
     }
 }
@@ -214,7 +215,7 @@ static bool gather_tap(const gather_plan *plan, gather_table *table, const float
 {
     const fvi_gather *g = plan->g;
     const ptrdiff_t add_h = i * g->h.gap, add_w = j * g->w.gap, size = g->w.source_size;
-    const ptrdiff_t add = (add_h * size + add_w) * g->depth, step = g->w.source_step;
+    const ptrdiff_t add = (add_h * size + add_w) * g->source_pitch, step = g->w.source_step;
     bool is_needed = false;
     for (const gather_segment *s = table->segment; s < table->segment + table->segments; ++s) {
         const ptrdiff_t ih = s->h + add_h;
@@ -223,14 +224,15 @@ static bool gather_tap(const gather_plan *plan, gather_table *table, const float
             for (ptrdiff_t m = s->first; m < s->end; ++m)
                 row[m] = plan->zeros;
         } else if (s->is_inside) {
-            for (ptrdiff_t m = s->first; m < s->end; ++m, at += step * g->depth)
+            for (ptrdiff_t m = s->first; m < s->end; ++m, at += step * g->source_pitch)
                 row[m] = g->source + at;
             is_needed = true;
         } else if (plan->is_merged) {
             gather_patch(plan, table, row, s, ih);
             is_needed = true;
         } else {
-            for (ptrdiff_t m = s->first; m < s->end; ++m, iw += step, at += step * g->depth) {
+            for (ptrdiff_t m = s->first; m < s->end;
+                 ++m, iw += step, at += step * g->source_pitch) {
                 const bool is_in = iw >= 0 && iw < size;
                 row[m] = is_in ? g->source + at : plan->zeros;
                 is_needed |= is_in;
@@ -250,7 +252,7 @@ static void gather_shift(const gather_plan *plan, gather_table *table, ptrdiff_t
     table->pitch = pitch;
     for (ptrdiff_t t = 0; t < gather_min(GATHER_TAPS, plan->tap_h * plan->tap_w); ++t) {
         const ptrdiff_t i = t / plan->tap_w, j = t % plan->tap_w;
-        table->shift[t] = pitch == 0 ? 0 : i * g->h.gap * pitch + j * g->w.gap * g->depth;
+        table->shift[t] = pitch == 0 ? 0 : i * g->h.gap * pitch + j * g->w.gap * g->source_pitch;
     }
 }
 
@@ -296,15 +298,15 @@ static bool gather_alike(const gather_plan *plan, gather_table *table)
     const gather_segment *last = &table->segment[table->segments - 1];
     const ptrdiff_t end = last->h + (g->h.taps - 1) * g->h.gap + 1, step = g->w.source_step;
     if (plan->tap_h * plan->tap_w > GATHER_TAPS || (!is_inside && !plan->has_band)) return false;
-    const ptrdiff_t pitch = (is_inside ? g->w.source_size : plan->band_w) * g->depth;
+    const ptrdiff_t pitch = (is_inside ? g->w.source_size : plan->band_w) * g->source_pitch;
     if (!is_inside && (table->image != table->band_image || table->segment->h < table->band_first ||
                        end > table->band_end))
         gather_fill_band(plan, table, table->segment->h);
     for (const gather_segment *s = table->segment; s <= last; ++s) {
         const float *from = is_inside ? g->source + s->at
                                       : table->patch + (s->h - table->band_first) * pitch +
-                                            (s->w - g->w.source_first) * g->depth;
-        for (ptrdiff_t m = s->first; m < s->end; ++m, from += step * g->depth)
+                                            (s->w - g->w.source_first) * g->source_pitch;
+        for (ptrdiff_t m = s->first; m < s->end; ++m, from += step * g->source_pitch)
             table->rows[m] = from;
     }
     table->rows_step = 0;
@@ -494,10 +496,10 @@ static void gather_plan_taps(gather_plan *plan)
 {
     const fvi_gather *g = plan->g;
     const ptrdiff_t tall = plan->tiles->rows_max;
-    /* A kernel row is contiguous in the source when its taps are neighbours. Worth it when the
-       border's copies are small. */
+    /* A kernel row is contiguous in the source when its taps are neighbours and pixels are whole.
+       Worth it when the border's copies are small. */
     plan->is_merged =
-        g->w.gap == 1 && g->w.taps > 1 &&
+        g->w.gap == 1 && g->w.taps > 1 && g->source_pitch == g->depth &&
         gather_min(g->h.taps, GATHER_TAPS) <= GATHER_PATCH / tall / g->w.taps / g->depth;
     plan->tap_h = g->h.taps;
     plan->tap_w = plan->is_merged ? 1 : g->w.taps;

@@ -10,6 +10,8 @@
    of pixels: N = H = 1. */
 typedef struct fvi_conv_shape {
     ptrdiff_t N, H, W, C, F, KH, KW, SH, SW, DH, DW, pad_top, pad_left, OH, OW;
+    ptrdiff_t x_pitch,
+        y_pitch; /* floats from pixel to pixel: C and F, or more if these are a slice */
 } fvi_conv_shape;
 
 /* Pixels [from, to) of a row of W pixels of C floats; those outside the row are zero. */
@@ -46,8 +48,9 @@ typedef struct fvi_gather_axis {
 typedef struct fvi_gather {
     fvi_gather_axis h, w;
     ptrdiff_t N;
-    ptrdiff_t depth, columns; /* channels of the source and of out */
-    ptrdiff_t out_h, out_w;   /* sizes of out */
+    ptrdiff_t depth, columns;          /* channels of the source and of out */
+    ptrdiff_t source_pitch, out_pitch; /* floats from pixel to pixel */
+    ptrdiff_t out_h, out_w;            /* sizes of out */
     float *out;
     const float *source;
     const float *weights; /* [KH][KW][C][F] */

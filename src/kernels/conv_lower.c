@@ -10,8 +10,8 @@
 /* A geometry in its simplest form. */
 static fvi_conv_shape conv_shape(const fvi_conv *g, int N)
 {
-    fvi_conv_shape s = {N,     g->H,  g->W,  g->C,       g->F,        g->KH, g->KW, g->SH,
-                        g->SW, g->DH, g->DW, g->pad_top, g->pad_left, g->OH, g->OW};
+    fvi_conv_shape s = {N,     g->H,  g->W,       g->C,        g->F,  g->KH, g->KW, g->SH, g->SW,
+                        g->DH, g->DW, g->pad_top, g->pad_left, g->OH, g->OW, g->C,  g->F};
     if (s.KH == 1) s.DH = 1;
     if (s.KW == 1) s.DW = 1;
     if (s.OH == 1) s.SH = 1;
@@ -19,7 +19,7 @@ static fvi_conv_shape conv_shape(const fvi_conv *g, int N)
     const bool is_whole = s.OH == 1 && s.OW == 1 && s.KH == s.H && s.KW == s.W && s.DH == 1 &&
                           s.DW == 1 && s.pad_top == 0 && s.pad_left == 0;
     if (is_whole) { /* the kernel covers the image: a dense layer */
-        s.C *= s.H * s.W;
+        s.x_pitch = s.C *= s.H * s.W;
         s.KH = s.KW = s.H = s.W = 1;
     }
     const bool is_pointwise = s.KH == 1 && s.KW == 1 && s.SH == 1 && s.SW == 1 && s.OH == s.H &&
@@ -82,6 +82,7 @@ static fvi_conv_shape conv_wide_shape(const fvi_conv_shape *s, ptrdiff_t P)
 {
     fvi_conv_shape wide = *s;
     wide.F *= P;
+    wide.y_pitch *= P;
     wide.OW /= P;
     wide.KW += (P - 1) * s->SW;
     wide.SW *= P;
@@ -179,6 +180,8 @@ void fvi_conv_forward(const fvi_kernels *k, fvi_threads *threads, const fvi_conv
         .N = s.N,
         .depth = s.C,
         .columns = s.F,
+        .source_pitch = s.x_pitch,
+        .out_pitch = s.y_pitch,
         .out_h = s.OH,
         .out_w = s.OW,
         .out = y,
@@ -248,6 +251,8 @@ void fvi_conv_input_gradient(const fvi_kernels *k, fvi_threads *threads, const f
         .N = s.N,
         .depth = s.F,
         .columns = s.C,
+        .source_pitch = s.y_pitch,
+        .out_pitch = s.x_pitch,
         .out_h = s.H,
         .out_w = s.W,
         .out = dx,

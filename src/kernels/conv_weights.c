@@ -106,7 +106,7 @@ static void weights_row_runs(const weights_plan *plan, weights_table *table, con
     const ptrdiff_t to = shift < s->W ? (s->W - 1 - shift) / s->SW + 1 : 0;
     const ptrdiff_t lo = weights_max(w0, from), hi = weights_min(w1, to);
     if (lo >= hi) return;
-    weights_add_run(table, row + (lo * s->SW + shift) * s->C, (size_t)(s->SW * s->C),
+    weights_add_run(table, row + (lo * s->SW + shift) * s->x_pitch, (size_t)(s->SW * s->x_pitch),
                     first + (size_t)(lo - w0), (size_t)(hi - lo));
 }
 
@@ -149,7 +149,7 @@ static void weights_runs(const weights_plan *plan, weights_table *table, ptrdiff
         const ptrdiff_t w1 = weights_min(s->OW, w0 + last - pixel);
         const ptrdiff_t n = row / s->OH, ih = row % s->OH * s->SH + kh * s->DH - s->pad_top;
         if (ih >= 0 && ih < s->H) {
-            const float *from = plan->x + (n * s->H + ih) * s->W * s->C;
+            const float *from = plan->x + (n * s->H + ih) * s->W * s->x_pitch;
             const size_t at = (size_t)(pixel - first);
             if (plan->is_merged)
                 weights_merged_runs(plan, table, n, ih, w0, w1, at);
@@ -179,7 +179,7 @@ static weights_panel weights_panel_at(const weights_plan *plan, const weights_ta
 {
     const ptrdiff_t columns = weights_columns(plan, p), lanes = plan->tiles->lanes;
     if (columns % lanes == 0 || !table->has_tail)
-        return (weights_panel){dy + p * plan->width, (size_t)plan->s->F, p};
+        return (weights_panel){dy + p * plan->width, (size_t)plan->s->y_pitch, p};
     return (weights_panel){table->tail, (size_t)(weights_ceil(columns, lanes) * lanes), p};
 }
 
@@ -190,11 +190,11 @@ static void weights_tail(const weights_plan *plan, weights_table *table, const f
 {
     const ptrdiff_t p = plan->panels - 1, columns = weights_columns(plan, p);
     const ptrdiff_t lanes = plan->tiles->lanes, wide = weights_ceil(columns, lanes) * lanes;
-    table->has_tail = (plan->pixels - last) * plan->s->F < wide - columns;
+    table->has_tail = (plan->pixels - last) * plan->s->y_pitch < wide - columns;
     if (!table->has_tail) return;
     const float *from = dy + p * plan->width;
     float *to = table->tail;
-    for (ptrdiff_t i = first; i < last; ++i, from += plan->s->F, to += wide) {
+    for (ptrdiff_t i = first; i < last; ++i, from += plan->s->y_pitch, to += wide) {
         for (ptrdiff_t c = 0; c < columns; ++c)
             to[c] = from[c];
         for (ptrdiff_t c = columns; c < wide; ++c)
@@ -297,7 +297,7 @@ static void weights_block(const weights_plan *plan, weights_table *table,
                           const weights_part_of *part, ptrdiff_t first, ptrdiff_t last)
 {
     const fvi_conv_shape *s = plan->s;
-    const float *dy = plan->dy + first * s->F;
+    const float *dy = plan->dy + first * s->y_pitch;
     weights_tail(plan, table, dy, first, last);
     for (ptrdiff_t kh = 0; kh < s->KH; ++kh) {
         for (ptrdiff_t kw = 0; kw < plan->taps_w; ++kw) {
@@ -364,7 +364,8 @@ static void weights_plan_merge(weights_plan *plan)
     plan->slots = weights_min(WEIGHTS_PADDED / row, WEIGHTS_SLOTS);
     plan->row_keys = (s->OH - 1) * s->SH + (s->KH - 1) * s->DH + 1;
     const ptrdiff_t between = weights_max(0, plan->row_keys - s->OH * s->SH);
-    plan->is_merged = s->DW == 1 && s->KW > 1 && s->KW * s->C <= WEIGHTS_PATCH &&
+    plan->is_merged = s->DW == 1 && s->KW > 1 && s->x_pitch == s->C &&
+                      s->KW * s->C <= WEIGHTS_PATCH &&
                       rows * s->SH + images * between <= plan->slots;
 }
 
@@ -384,7 +385,7 @@ void fvi_conv_weights(const fvi_kernels *k, fvi_threads *threads, const fvi_conv
     plan.blocks = weights_ceil(plan.pixels, WEIGHTS_BLOCK);
     plan.shards = fvi_conv_shards(s);
     plan.tile_groups = plan.panel_groups = 1;
-    plan.is_tile_outside = s->SW * s->C >= WEIGHTS_FAR || plan.pixels < WEIGHTS_FEW;
+    plan.is_tile_outside = s->SW * s->x_pitch >= WEIGHTS_FAR || plan.pixels < WEIGHTS_FEW;
     const double work = (double)plan.pixels * (double)(s->KH * s->KW * s->C) * (double)s->F;
     if (work < WEIGHTS_ALONE) threads = NULL;
     if (fvi_threads_count(threads) > 1 && plan.shards == 1) {
