@@ -64,6 +64,8 @@ expect 2 'sse9.*expected one of generic' env FOVEA_ISA=sse9 "$fovea" bench lenet
 expect 2 'sse9.*expected one of generic' env FOVEA_ISA=sse9 "$fovea" train lenet5 --data made:digits
 expect 0 '"isa":"generic"' env FOVEA_ISA=generic "$fovea" bench signs --batch 1 --seconds 0.01 --json
 expect 0 '"isa":"generic"' env FOVEA_ISA=sse9 "$fovea" bench signs --batch 1 --seconds 0.01 --json --isa generic
+[ "$(uname -m)" != x86_64 ] ||
+    expect 0 '"isa":"sse2"' env FOVEA_ISA=sse2 "$fovea" bench signs --batch 1 --seconds 0.01 --json
 expect 0 '"isa":' env FOVEA_ISA= "$fovea" bench signs --batch 1 --seconds 0.01 --json
 expect 0 'fovea' env FOVEA_ISA=sse9 "$fovea" version # does not take it
 

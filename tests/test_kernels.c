@@ -2,6 +2,8 @@
 /* The kernel table but for its tiles: every entry of every instruction set against double. */
 #include "kernels_check.h"
 
+#include "kernels/tile.h"
+
 /* ---- choosing ---- */
 
 static void test_select(void **state)
@@ -20,6 +22,20 @@ static void test_select(void **state)
         if (is_usable) best = k;
     }
     assert_ptr_equal(fvi_kernels_select(NULL), best);
+#if defined(__x86_64__)
+    assert_string_equal(fvi_kernels_select("sse2")->isa, "sse2");
+#endif
+}
+
+/* What the conv_*.c files reserve for a tile holds every table's largest. */
+static void test_tiles(void **state)
+{
+    (void)state;
+    const fvi_kernels *k;
+    for (int i = 0; (k = fvi_kernels_at(i, NULL)); ++i) {
+        assert_in_range(k->tiles->rows_max, 1, FVI_TILE_ROWS_MAX);
+        assert_in_range(k->tiles->lanes * k->tiles->vectors_max, 1, 32); /* WEIGHTS_PANEL */
+    }
 }
 
 /* ---- element by element ---- */
@@ -461,10 +477,10 @@ static void test_optimizers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_select),     cmocka_unit_test(test_sums),
-        cmocka_unit_test(test_relu),       cmocka_unit_test(test_curves),
-        cmocka_unit_test(test_softmax),    cmocka_unit_test(test_channels),
-        cmocka_unit_test(test_optimizers),
+        cmocka_unit_test(test_select),   cmocka_unit_test(test_tiles),
+        cmocka_unit_test(test_sums),     cmocka_unit_test(test_relu),
+        cmocka_unit_test(test_curves),   cmocka_unit_test(test_softmax),
+        cmocka_unit_test(test_channels), cmocka_unit_test(test_optimizers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

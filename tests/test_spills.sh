@@ -10,7 +10,7 @@ work=$(mktemp -d) && trap 'rm -rf "$work"' EXIT
 objects=()
 for compiler in gcc clang; do
     command -v $compiler > /dev/null || continue
-    for isa in generic avx2 avx512; do
+    for isa in generic sse2 avx2 avx512; do
         object=$work/$compiler-$isa.o
         $compiler -std=c17 -O3 -fPIC -ffp-contract=off -I"$source/include" -I"$source/src" \
             -c "$source/src/kernels/kernels_$isa.c" -o "$object" || exit 1

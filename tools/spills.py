@@ -5,7 +5,7 @@
 usage: spills.py OBJDUMP OBJECT...
 
 Disassembles the kernels ISA_rows_M_V and ISA_runs_M_V of each object (x86-64), takes the innermost loop that multiplies, and
-demands of each step M*V products, M broadcasts and no vector on the stack. A kernel that fails is still right, but slow.
+demands of each step M*V products (with as many sums, where nothing is fused), M broadcasts and no vector on the stack. A kernel that fails is still right, but slow.
 The smallest, 1 by 1, may pass its operand through the stack, as clang likes to: the sum itself stays in its register.
 """
 import re
@@ -36,6 +36,14 @@ def is_product(text):
     return text.startswith(("vfmadd", "mulps", "vmulps"))
 
 
+def is_fused(text):
+    return text.startswith("vfmadd")
+
+
+def is_sum(text):
+    return text.startswith(("addps", "vaddps"))
+
+
 def is_broadcast(text):
     """A broadcast load, or one within a product; SSE2's is a shuffle of a loaded float."""
     return text.startswith(("vbroadcastss", "shufps $0x0")) or "{1to" in text
@@ -54,6 +62,8 @@ def complaints(name, rows, vectors, lines):
     found = []
     if products == 0 or products % (rows * vectors):
         found.append(f"{products} products, expected {rows * vectors} a step")
+    elif not any(map(is_fused, body)) and sum(map(is_sum, body)) != products:
+        found.append(f"{sum(map(is_sum, body))} sums, expected {products}")
     elif sum(map(is_broadcast, body)) != rows * steps:
         found.append(f"{sum(map(is_broadcast, body))} broadcasts, expected {rows * steps}")
     if rows * vectors > 1:

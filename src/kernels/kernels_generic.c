@@ -2,6 +2,9 @@
 /* Every entry of the kernel table in plain C: the definition of correct, for any processor. */
 #include "kernels/kernels_list.h"
 
+/* No intrinsic and no processor's name: an instruction set that has no file of its own runs this,
+   and those that have one are compared with it. */
+
 #include <math.h>
 #include <string.h>
 

@@ -22,6 +22,7 @@
 
 extern const fvi_kernels fvi_kernels_generic;
 #if defined(__x86_64__)
+extern const fvi_kernels fvi_kernels_sse2;
 extern const fvi_kernels fvi_kernels_avx2;
 extern const fvi_kernels fvi_kernels_avx512;
 #endif

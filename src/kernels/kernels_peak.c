@@ -58,7 +58,7 @@ static const struct peak_row {
     int lanes;
     float (*loop)(float half);
 } peak_rows[] = {
-    {"generic", 4, peak_generic}, /* and all that are not here */
+    {"generic", 4, peak_generic}, /* and those that have no fused multiply-add either: sse2 */
 #if defined(__x86_64__)
     {"avx2", 8, peak_avx2},
     {"avx512", 16, peak_avx512},

@@ -29,6 +29,7 @@ static const struct select_row {
 } select_list[] = {
     {&fvi_kernels_generic, select_always},
 #if defined(__x86_64__)
+    {&fvi_kernels_sse2, select_always},
     {&fvi_kernels_avx2, select_avx2},
     {&fvi_kernels_avx512, select_avx512},
 #endif
