@@ -26,8 +26,7 @@ static void test_sequential_is_functional(void **state)
     }
     nets_same(m[0]->weights, m[1]->weights, m[0]->weight_floats);
     nets_same(y[0], y[1], 3 * NETS_OUT);
-    nets_same(m[0]->context->weight_gradients, m[1]->context->weight_gradients,
-              m[0]->trainable_floats);
+    nets_same(m[0]->look->lane->gradients, m[1]->look->lane->gradients, m[0]->trainable_floats);
     fv_model_free(m[0]);
     fv_model_free(m[1]);
 }
@@ -57,7 +56,7 @@ static void test_gradients(void **state)
     nets_fill(dy, FVI_COUNT(dy), 4);
     run_loss(m, x, dy, N);
     assert_ok(fv_model_backward(m, dy));
-    float *made = fvi_copy(m->context->weight_gradients, m->trainable_floats * sizeof(float), "");
+    float *made = fvi_copy(m->look->lane->gradients, m->trainable_floats * sizeof(float), "");
     int checked = 0;
     for (int i = 0; i < m->n_nodes; i++) {
         for (int k = 0; k < m->node[i].n_weights; k++) {
@@ -97,11 +96,11 @@ static void test_backward_again(void **state)
     nets_fill(dy, FVI_COUNT(dy), 6);
     run_loss(m, x, dy, 4);
     assert_ok(fv_model_backward(m, dy));
-    float *first = fvi_copy(m->context->weight_gradients, m->trainable_floats * sizeof(float), "");
+    float *first = fvi_copy(m->look->lane->gradients, m->trainable_floats * sizeof(float), "");
     for (int i = 0; i < 2; i++) {
         run_loss(m, x, dy, 4);
         assert_ok(fv_model_backward(m, dy));
-        nets_same(first, m->context->weight_gradients, m->trainable_floats);
+        nets_same(first, m->look->lane->gradients, m->trainable_floats);
     }
     bool *used = fvi_alloc(m->trainable_floats, sizeof *used, "");
     fv_tensor view;
@@ -110,7 +109,7 @@ static void test_backward_again(void **state)
             const fvi_weight *weight = &m->node[i].weight[k];
             if (weight->is_state) continue;
             assert_ok(fv_model_gradient(m, m->node[i].name, weight->name, &view));
-            assert_ptr_equal(view.data, m->context->weight_gradients + weight->offset);
+            assert_ptr_equal(view.data, m->look->lane->gradients + weight->offset);
             memset(used + weight->offset, true, weight->count);
         }
     }
@@ -168,7 +167,7 @@ static void test_no_images(void **state)
     assert_ok(fv_model_forward(m, &y, x, 0, true));
     assert_ok(fv_model_backward(m, NULL));
     for (size_t i = 0; i < m->trainable_floats; i++) {
-        assert_true(m->context->weight_gradients[i] == 0.0f);
+        assert_true(m->look->lane->gradients[i] == 0.0f);
     }
     nets_same(weights, m->weights, m->weight_floats);
     assert_ok(fv_model_activation(m, "stem", &view));
@@ -194,8 +193,10 @@ static void test_run_arguments(void **state)
     assert_int_equal(fv_model_backward(m, out), FV_E_STATE);
     assert_ok(fv_model_forward(m, &y, x, 2, true));
     assert_int_equal(fv_model_backward(m, NULL), FV_E_ARG);
-    assert_ok(fv_model_predict(m, out, x, 1));
-    assert_int_equal(fv_model_backward(m, out), FV_E_STATE); /* predict came between */
+    assert_ok(fv_model_predict(m, out, x, 1)); /* runs elsewhere */
+    assert_ok(fv_model_backward(m, out));
+    assert_ok(fv_model_forward(m, &y, x, 2, false));
+    assert_int_equal(fv_model_backward(m, out), FV_E_STATE);
     assert_int_equal(fv_context_new(NULL, m), FV_E_ARG);
     assert_int_equal(fv_context_new(&context, NULL), FV_E_ARG);
     fv_model *raw = fv_model_new("raw", NULL);
@@ -241,8 +242,7 @@ static void test_thread_counts(void **state)
             assert_ok(fv_model_backward(m[i], dy));
         }
         nets_same(m[0]->weights, m[i]->weights, m[0]->weight_floats); /* moving statistics too */
-        nets_same(m[0]->context->weight_gradients, m[i]->context->weight_gradients,
-                  m[0]->trainable_floats);
+        nets_same(m[0]->look->lane->gradients, m[i]->look->lane->gradients, m[0]->trainable_floats);
     }
     for (int i = 0; i < 4; i++) {
         fv_model_free(m[i]);
@@ -268,8 +268,7 @@ static void *run_work(void *pointer)
     return NULL;
 }
 
-/* Eight threads, a context each, one model; and a context that shares memory between layers gives
-   what the training context gives, which shares none. */
+/* Eight threads, a context each, one model. */
 static void test_contexts(void **state)
 {
     (void)state;
@@ -336,13 +335,15 @@ static void test_memory_plans(void **state)
         assert_ok(fv_model_output_shape(m, &shape));
         size_t n = (size_t)shape.dim[0] * 2;
         float *y[2] = {fvi_alloc(n, sizeof(float), ""), fvi_alloc(n, sizeof(float), "")};
-        assert_ok(fv_model_predict(m, y[0], x, 2));
+        const float *out;
+        assert_ok(fv_model_forward(m, &out, x, 2, true));
+        memcpy(y[0], out, n * sizeof *out);
         assert_ok(fv_context_new(&context, m));
         assert_ok(fv_context_predict(context, y[1], x, 2));
         nets_same(y[0], y[1], n);
         size_t predict, training;
-        assert_ok(fvi_context_bytes(&predict, m, false));
-        assert_ok(fvi_context_bytes(&training, m, true));
+        assert_ok(fvi_context_bytes(&predict, m, FVI_PREDICT));
+        assert_ok(fvi_context_bytes(&training, m, FVI_LOOK));
         assert_true(predict < training);
         fvi_free(y[0]);
         fvi_free(y[1]);
@@ -395,7 +396,7 @@ static void test_logits(void **state)
     fv_model *m = nets_built(NULL, 2, 0);
     nets_fill(x, FVI_COUNT(x), 14);
     assert_ok(fv_model_predict(m, y, x, 2));
-    memcpy(made, fvi_context_forward(m->context, x, 2, false, true, 0), sizeof made);
+    fvi_context_predict(m->context, made, x, 2, true);
     m->kernels->softmax(2, NETS_OUT, made, made);
     for (int i = 0; i < 2 * NETS_OUT; i++) {
         assert_true(fabsf(made[i] - y[i]) < 1e-6f);
@@ -406,7 +407,9 @@ static void test_logits(void **state)
 static void expect_bad(const fv_model *m, const char *expected)
 {
     fvi_text where = {0};
-    bool found = fvi_context_find_nonfinite(m->context, &where);
+    bool found =
+        fvi_context_find_nonfinite(m->look, &where) ||
+        fvi_model_find_nonfinite(m, m->look->lane->gradients, 0, m->trainable_floats, &where);
     assert_int_equal(found, expected != NULL);
     if (expected) assert_string_equal(where.data, expected);
     fvi_text_free(&where);
@@ -420,14 +423,13 @@ static void test_not_finite(void **state)
     fv_model *m = nets_built(NULL, 2, 0);
     nets_fill(x, FVI_COUNT(x), 15);
     nets_fill(dy, FVI_COUNT(dy), 16);
-    expect_bad(m, NULL);
     run_loss(m, x, dy, 2);
     assert_ok(fv_model_backward(m, dy));
     expect_bad(m, NULL);
     assert_ok(fv_model_gradient(m, "inner", "kernel", &w));
     ((float *)w.data)[3] = NAN;
     expect_bad(m, "layer \"inner\": gradient of kernel");
-    fvi_context_output_gradient(m->context)[1] = INFINITY;
+    fvi_context_output_gradient(m->look)[1] = INFINITY;
     expect_bad(m, "layer \"head\": gradient of output");
     fv_model_activation(m, "norm", &w);
     ((float *)w.data)[0] = INFINITY;

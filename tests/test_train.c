@@ -210,8 +210,10 @@ static void run_optimizer(const fv_optimizer_config *config, float w[3], float g
 {
     fvi_optimizer *o;
     assert_int_equal(fvi_optimizer_new(&o, config, 3), FV_OK);
-    for (int i = 0; i < STEPS; i++)
-        assert_true(fvi_optimizer_step(o, fvi_kernels_select("generic"), NULL, w, g[i]));
+    for (int i = 0; i < STEPS; i++) {
+        fvi_optimizer_begin(o);
+        assert_true(fvi_optimizer_move(o, fvi_kernels_select("generic"), NULL, w, g[i], 0, 3));
+    }
     fvi_optimizer_free(o);
 }
 

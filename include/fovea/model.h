@@ -33,7 +33,8 @@ FV_API fv_model *fv_model_new(const char *name, const fv_model_config *config);
 FV_API void fv_model_free(fv_model *model);
 
 /**
- * Check the layers, infer every shape, plan and allocate all memory, draw the initial weights.
+ * Check the layers, infer every shape, plan all memory, allocate what weights and prediction take
+ * (a trainer and fv_model_forward allocate their own), draw the initial weights.
  *
  *   output  id of the last layer, or FV_LAST: the one added last (for a recipe: its outputs)
  *   batch   the largest batch that will run, >= 1
@@ -78,7 +79,9 @@ FV_API fv_status fv_model_open(fv_model **model, const char *path_or_name,
 
 /**
  * Predict: y [n, outputs] from x [n,H,W,C], float32, scaled as the model was trained
- * (fv_model_scaling). Any n >= 0.
+ * (fv_model_scaling). Any n >= 0; an image's result does not depend on the others, nor on threads.
+ * Batch normalisation behind a convolution is folded into that one's weights, at each call anew:
+ * against the layers one by one, as fv_model_forward runs them, that rounds differently.
  * Errors: ARG NULL; STATE not built.
  */
 FV_API fv_status fv_model_predict(fv_model *model, float *y, const float *x, int n);
@@ -96,9 +99,10 @@ FV_API void fv_context_free(fv_context *context);
 FV_API fv_status fv_context_predict(fv_context *context, float *y, const float *x, int n);
 
 /**
- * One forward pass of up to `batch` images, keeping what backward needs when training is set. x is
- * not copied: it must stay as it is until fv_model_backward or fv_model_activation have been
- * called. y: out, borrowed, [n, outputs], valid until the next run. Errors: ARG; STATE not built.
+ * One forward pass of up to `batch` images, layer by layer, keeping what backward needs when training
+ * is set. x is not copied: it must stay as it is until fv_model_backward or fv_model_activation have
+ * been called. The first call allocates memory, the more when the model can be trained. y: out,
+ * borrowed, [n, outputs], valid until the next call. Errors: ARG; STATE not built; MEMORY.
  */
 FV_API fv_status fv_model_forward(fv_model *model, const float **y, const float *x, int n,
                                   bool training);

@@ -61,6 +61,8 @@ void fv_model_free(fv_model *model)
 {
     if (!model) return;
     fv_context_free(model->context);
+    fv_context_free(model->look);
+    fvi_threads_free(model->pool);
     for (int i = 0; i < model->n_nodes; i++) {
         fvi_free(model->node[i].name);
         fvi_free(model->node[i].config);

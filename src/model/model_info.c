@@ -151,15 +151,16 @@ fv_status fv_model_gradient(fv_model *model, const char *layer, const char *weig
     const fvi_weight *found;
     FVI_TRY(info_check("fv_model_gradient", model, view));
     FVI_TRY(info_find_weight(model, layer, weight, &found));
-    if (!model->context->can_train) {
+    if (model->without_training) {
         return fvi_fail(FV_E_STATE, "fv_model_gradient: the model was made without_training");
     }
     if (found->is_state) {
         return fvi_fail(FV_E_ARG, "weight \"%s\" is not trained: it has no gradient", found->name);
     }
+    FVI_TRY(fvi_model_look(model));
     *view = (fv_tensor){.shape = found->shape,
                         .dtype = FV_FLOAT32,
-                        .data = model->context->weight_gradients + found->offset};
+                        .data = model->look->lane->gradients + found->offset};
     return FV_OK;
 }
 
@@ -169,11 +170,11 @@ fv_status fv_model_activation(fv_model *model, const char *layer, fv_tensor *vie
     FVI_TRY(info_check("fv_model_activation", model, view));
     int id = fv_model_find(model, layer);
     if (id < 0) return FV_E_ARG;
-    const fv_context *context = model->context;
-    if (context->n < 0) {
+    const fv_context *context = model->look;
+    if (!context || context->n < 0) {
         return fvi_fail(FV_E_STATE, "fv_model_activation: call fv_model_forward first");
     }
-    if (!context->can_train && id != model->output) {
+    if (!context->layout.has_gradients && id != model->output) {
         return fvi_fail(FV_E_STATE,
                         "the output of \"%s\" is not kept: the model was made without_training",
                         fvi_safe(safe, layer));
@@ -183,7 +184,7 @@ fv_status fv_model_activation(fv_model *model, const char *layer, fv_tensor *vie
         return fvi_fail(FV_E_SHAPE, "the output of \"%s\" has %d dimensions beside the batch",
                         fvi_safe(safe, layer), image->rank);
     }
-    *view = (fv_tensor){.dtype = FV_FLOAT32, .data = context->y[id]};
+    *view = (fv_tensor){.dtype = FV_FLOAT32, .data = fvi_lane_y(context, context->lane, id)};
     view->shape.rank = image->rank + 1;
     view->shape.dim[0] = context->n;
     memcpy(view->shape.dim + 1, image->dim, (size_t)image->rank * sizeof image->dim[0]);

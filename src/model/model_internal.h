@@ -35,30 +35,84 @@ struct fv_model {
     float *weights;          /* one block: trainable ones first, then state */
     size_t trainable_floats; /* of the block, padding between arrays included */
     size_t weight_floats;
-    fv_context *context; /* the model's own */
+    fvi_threads *pool;   /* of its contexts, which run one at a time; those of callers have none */
+    fv_context *context; /* to predict */
+    fv_context *look;    /* for fv_model_forward; NULL before its first call */
 };
+
+/* What a context is for. */
+typedef enum fvi_use {
+    /* to be looked into: every layer is run by itself. Where the model can be trained, all outputs
+       and the gradients of all weights stay until the next run */
+    FVI_LOOK,
+    FVI_PREDICT, /* only the output counts: layers take others along, images come in chunks */
+    FVI_TRAIN    /* only the gradients of the weights count: likewise */
+} fvi_use;
+
+#define FVI_NOWHERE SIZE_MAX
+
+/* Who runs and where everything goes, before there is any memory. Lists are by node; offsets of y
+   and dy are in floats of one image, of states in bytes of a chunk. */
+typedef struct fvi_layout {
+    fvi_use use;
+    bool has_gradients;
+    int *home;    /* whose array holds its output: for a view its input's, for a layer that takes
+                     the one behind it along that one's, else its own */
+    int *norm;    /* the batch normalisation that is folded into its weights; -1: none */
+    bool *is_run; /* not the input, not a view, not taken along */
+    bool *clips, *masks, *is_masked; /* as in fvi_run; is_masked by home */
+    size_t *y, *dy;                  /* by home */
+    size_t *state, *folded;
+    int most_inputs;
+    int chunk;                           /* most images of one run */
+    double products;                     /* multiplications of forward, for one image */
+    size_t floats;                       /* of y and dy, for one image */
+    size_t scratch, states;              /* floats, and bytes, of one run */
+    size_t folded_floats, fold_channels; /* of folded weights; most channels of any */
+} fvi_layout;
+
+/* The memory that one chunk of images is run in. */
+typedef struct fvi_lane {
+    fvi_threads *threads; /* that layers may use */
+    float *floats, *scratch;
+    unsigned char *states;
+    float *gradients; /* of weights: of all, or of a layer at a time */
+    float *into;      /* where those of this run go */
+    const float *input;
+    const float **x; /* room for the longest list of inputs: what one run is given */
+    float **dx;
+    bool *adds;     /* beside dx */
+    bool *is_begun; /* by home: its gradient holds something already */
+    int n, first;   /* images of the last run, and the first one's place in the batch */
+} fvi_lane;
+
+#define FVI_PARTS 8 /* of a batch that is trained in chunks, each with a sum of gradients */
 
 struct fv_context {
     const fv_model *model;
-    fvi_threads *threads; /* owned */
-    bool can_train;
-    float **y, **dy; /* by node; views share */
-    void **state;    /* by node */
-    const float **x; /* room for the longest list of inputs: what one run is given */
-    float **dx;
-    bool *adds;              /* beside dx */
-    bool *masks, *is_masked; /* by node: as in fvi_run */
-    bool *is_begun;          /* by node, for roots: its gradient holds something already */
-    int *root;               /* by node: itself, or for a view the node whose memory it shows */
-    float *activations, *gradients, *scratch;
-    float *weight_gradients; /* trainable_floats */
-    unsigned char *states;
+    fvi_threads *threads; /* borrowed */
+    fvi_layout layout;
+    fvi_lane *lane; /* more than one: chunks side by side */
+    int lanes;
+    float *folded; /* copies of weights */
+    float *sums;   /* FVI_PARTS times gradients of all weights */
     int n;         /* images of the last forward; -1 before the first */
     bool training; /* and whether it was one for training */
     bool logits;
     uint32_t step;
     int statistics; /* as in fvi_run; whoever sets it sets it back to 0 */
 };
+
+/* What a step of training asks of the trainer. */
+typedef struct fvi_lesson {
+    void *user;
+    /* Write dy [n, outputs], the gradient of the batch's loss, from y, for its images from `first`
+       on. Parts may come at the same time, each by its own thread; those of one part in order. */
+    void (*loss)(void *user, int part, float *dy, const float *y, int first, int n);
+    bool (*is_good)(void *user); /* after the last loss; false: stop before any weight moves */
+    /* Move `count` weights from `at` on; false: something is not finite, stop. */
+    bool (*move)(void *user, size_t at, size_t count, const float *gradient);
+} fvi_lesson;
 
 /* model_plan.c */
 fv_status fvi_model_plan(
@@ -67,19 +121,42 @@ fv_status fvi_model_allocate(fv_model *model); /* weights, all zero, and the mod
 void fvi_model_init_weights(fv_model *model);  /* from the seed */
 /* "3.2 MB"; writes at most 32 bytes, returns out. */
 const char *fvi_model_bytes_text(char out[32], size_t bytes);
+/* model_layout.c; to be freed after a failure as well */
+fv_status fvi_layout_make(fvi_layout *layout, const fv_model *model, fvi_use use);
+void fvi_layout_free(fvi_layout *layout);
 /* model_context.c */
-fv_status fvi_context_bytes(size_t *bytes, const fv_model *model, bool can_train);
-fv_status fvi_context_make(fv_context **context, const fv_model *model, int threads,
-                           bool can_train);
-/* model_run.c: cannot fail, do not allocate; n <= max_batch */
+fv_status fvi_context_bytes(size_t *bytes, const fv_model *model, fvi_use use);
+/* threads stay the caller's; NULL: none */
+fv_status fvi_context_make(fv_context **context, const fv_model *model, fvi_threads *threads,
+                           fvi_use use);
+/* A node's arrays in a lane; NULL: there is none. */
+float *fvi_lane_y(const fv_context *context, const fvi_lane *lane, int id);
+float *fvi_lane_dy(const fv_context *context, const fvi_lane *lane, int id);
+/* model_run.c: cannot fail, do not allocate */
+
+/* Up to a chunk of images, forward. */
 const float *fvi_context_forward(fv_context *context, const float *x, int n, bool training,
                                  bool logits, uint32_t step);
 float *fvi_context_output_gradient(
     fv_context *context); /* [n, outputs], to be written before backward */
-void fvi_context_backward(fv_context *context, const float *x);
-/* The first value that is not finite among activations, gradients, weights: "layer conv2d, gradient
-   of kernel"; false: all finite. */
+void fvi_context_backward(fv_context *context);
+/* Any number of images into y [n, outputs]. */
+void fvi_context_predict(fv_context *context, float *y, const float *x, int n, bool logits);
+/* A step on a batch of up to max_batch images; false: one of the lesson's answers was. */
+bool fvi_context_train(fv_context *context, const float *x, int n, bool logits, uint32_t step,
+                       const fvi_lesson *lesson);
+/* model_trouble.c: the first value that is not finite */
+
+/* Among the outputs that the last forward left and the gradient of the last of them: "layer conv2d:
+   output"; false: all finite. */
 bool fvi_context_find_nonfinite(const fv_context *context, fvi_text *where);
+/* Among the gradients of weights [at, at + count), then among all weights. */
+bool fvi_model_find_nonfinite(const fv_model *model, const float *gradient, size_t at, size_t count,
+                              fvi_text *where);
+/* model_predict.c: the context of fv_model_forward, made when there is none */
+fv_status fvi_model_look(fv_model *model);
+/* model_speed.c: products that a layer makes for one image */
+double fvi_model_multiplied(const fvi_node *node);
 /* model_name.c */
 int fvi_model_lookup(const fv_model *model, const char *name); /* the layer's id, or -1 */
 /* Checks the name, or makes Keras's automatic one when it is NULL: owned by the caller; NULL after

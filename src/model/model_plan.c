@@ -95,13 +95,16 @@ const char *fvi_model_bytes_text(char out[32], size_t bytes)
     return out;
 }
 
-/* All that a build will allocate, against what may be had, before any of it is. */
+/* All that the model will need to predict and to be trained, against what may be had, before any of
+   it is. */
 static fv_status plan_check_memory(const fv_model *model)
 {
     char need_text[32], limit_text[32];
-    size_t need, weights, limit = fvi_memory_limit();
-    FVI_TRY(fvi_context_bytes(&need, model, !model->without_training));
-    if (!fvi_mul(&weights, model->weight_floats, sizeof(float)) || !fvi_sum(&need, need, weights)) {
+    size_t need, training = 0, weights, limit = fvi_memory_limit();
+    FVI_TRY(fvi_context_bytes(&need, model, FVI_PREDICT));
+    if (!model->without_training) FVI_TRY(fvi_context_bytes(&training, model, FVI_TRAIN));
+    if (!fvi_mul(&weights, model->weight_floats, sizeof(float)) || !fvi_sum(&need, need, weights) ||
+        !fvi_sum(&need, need, training)) {
         return fvi_fail(FV_E_SHAPE, "the model's weights are too many to count");
     }
     if (need <= limit) return FV_OK;
@@ -134,9 +137,12 @@ fv_status fvi_model_allocate(fv_model *model)
     float *weights = fvi_alloc(model->weight_floats + PLAN_ALIGN, sizeof *weights, "weights");
     if (!weights) return FV_E_MEMORY;
     model->weights = weights;
-    fv_status status =
-        fvi_context_make(&model->context, model, model->threads, !model->without_training);
+    fv_status status = fvi_threads_new(&model->pool, model->threads);
+    if (status == FV_OK)
+        status = fvi_context_make(&model->context, model, model->pool, FVI_PREDICT);
     if (status != FV_OK) {
+        fvi_threads_free(model->pool);
+        model->pool = NULL;
         model->weights = NULL;
         fvi_free(weights);
         return status;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Running a model: two loops over its layers, forward and backward, and the calls that stand on
-   them. */
+/* Running a model: two loops over its layers, forward and backward, on one chunk of images or on
+   several side by side. Nothing here fails or allocates. */
 #include "model/model_internal.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
-/* ---- The two loops: nothing here fails or allocates ---- */
+#define RUN_SPLIT 4e6 /* products from which a prediction is worth waking threads */
 
 /* One call of an op, with room for what it points at. */
 typedef struct run_call {
@@ -18,266 +19,319 @@ static fv_activation_kind run_head(const fvi_node *node)
     return node->op->head ? node->op->head(node) : FV_LINEAR;
 }
 
-static void run_prepare(run_call *call, fv_context *context, int id)
+fv_activation_kind fv_model_head(const fv_model *model)
+{
+    return model && model->is_built ? run_head(&model->node[model->output]) : FV_LINEAR;
+}
+
+/* The first float of a node's trained weights: their gradients begin there. */
+static size_t run_first_weight(const fvi_node *node)
+{
+    size_t first = SIZE_MAX;
+    for (int i = 0; i < node->n_weights; i++)
+        if (!node->weight[i].is_state && node->weight[i].offset < first)
+            first = node->weight[i].offset;
+    return first;
+}
+
+/* ---- One chunk: the two loops ---- */
+
+static bool run_is_layerwise(const fv_context *context)
+{
+    return context->layout.use == FVI_TRAIN && !context->sums;
+}
+
+static void run_prepare_weights(run_call *call, const fv_context *context, const fvi_lane *lane,
+                                int id)
 {
     const fv_model *model = context->model;
     const fvi_node *node = &model->node[id];
-    for (int i = 0; i < node->n_inputs; i++) {
-        context->x[i] = context->y[node->input[i]];
-        context->dx[i] = context->dy[node->input[i]];
-    }
+    const size_t begin = run_is_layerwise(context) ? run_first_weight(node) : 0;
     for (int i = 0; i < node->n_weights; i++) {
         const fvi_weight *weight = &node->weight[i];
-        bool has_gradient = context->weight_gradients && !weight->is_state;
+        const bool has_gradient = lane->into && !weight->is_state;
         call->w[i] = model->weights + weight->offset;
-        call->dw[i] = has_gradient ? context->weight_gradients + weight->offset : NULL;
+        call->dw[i] = has_gradient ? lane->into + (weight->offset - begin) : NULL;
+    }
+    const size_t folded = context->layout.folded[id];
+    if (folded == FVI_NOWHERE) return;
+    call->w[0] = context->folded + folded;
+    call->run.bias = call->w[0] + node->weight[0].count;
+}
+
+static void run_prepare(run_call *call, const fv_context *context, const fvi_lane *lane, int id)
+{
+    const fv_model *model = context->model;
+    const fvi_layout *layout = &context->layout;
+    const fvi_node *node = &model->node[id];
+    const bool has_state = context->training && layout->state[id] != FVI_NOWHERE;
+    for (int i = 0; i < node->n_inputs; i++) {
+        lane->x[i] = fvi_lane_y(context, lane, node->input[i]);
+        lane->dx[i] = fvi_lane_dy(context, lane, node->input[i]);
     }
     call->run =
         (fvi_run){.node = node,
                   .k = model->kernels,
-                  .threads = context->threads,
-                  .n = context->n,
+                  .threads = lane->threads,
+                  .n = lane->n,
+                  .first = lane->first,
                   .training = context->training,
                   .logits = context->logits && id == model->output && run_head(node) != FV_LINEAR,
                   .statistics = context->statistics,
                   .seed = model->seed,
                   .step = context->step,
                   .node_id = id,
-                  .x = context->x,
-                  .y = context->y[id],
+                  .x = lane->x,
+                  .y = fvi_lane_y(context, lane, id),
                   .w = call->w,
-                  .dy = context->dy[id],
-                  .dx = context->dx,
-                  .adds = context->adds,
-                  .masks = context->masks[id],
-                  .is_masked = context->is_masked[id],
+                  .dy = fvi_lane_dy(context, lane, id),
+                  .dx = lane->dx,
+                  .adds = lane->adds,
+                  .masks = layout->masks[id],
+                  .is_masked = layout->is_masked[layout->home[id]],
+                  .clips = layout->clips[id],
                   .dw = call->dw,
-                  .state = context->training ? context->state[id] : NULL,
-                  .scratch = context->scratch};
+                  .state = has_state ? lane->states + layout->state[id] : NULL,
+                  .scratch = lane->scratch};
+    run_prepare_weights(call, context, lane, id);
 }
 
-/* The input's activation is the caller's x, not a copy; views of it show the same. */
-static void run_point_at(fv_context *context, const float *x)
+static const float *run_forward(const fv_context *context, fvi_lane *lane, const float *x, int n)
 {
     const fv_model *model = context->model;
-    context->y[model->input] = (float *)x; /* read only: no op writes into its input */
-    for (int i = 0; i < model->n_nodes; i++) {
-        const fvi_node *node = &model->node[i];
-        if (node->op->is_view) context->y[i] = context->y[node->input[0]];
+    run_call call;
+    lane->input = x;
+    lane->n = n;
+    for (int i = 0; i < model->n_nodes && n > 0; i++) {
+        if (!context->layout.is_run[i]) continue;
+        run_prepare(&call, context, lane, i);
+        model->node[i].op->forward(&call.run);
     }
+    return fvi_lane_y(context, lane, model->output);
+}
+
+/* The first reader of an array that runs writes its gradient, the others add theirs. */
+static void run_prepare_gradients(const fv_context *context, const fvi_lane *lane, int id)
+{
+    const fvi_node *node = &context->model->node[id];
+    for (int i = 0; i < node->n_inputs; i++) {
+        const int home = context->layout.home[node->input[i]];
+        lane->adds[i] = lane->is_begun[home];
+        lane->is_begun[home] = true;
+    }
+}
+
+/* A layer's gradients are used up as soon as they are there, if they have no place of their own. */
+static bool run_move(const fv_context *context, const run_call *call, const fvi_lesson *lesson)
+{
+    const fvi_node *node = call->run.node;
+    bool is_good = true;
+    if (!lesson || !run_is_layerwise(context)) return true;
+    for (int i = node->n_weights - 1; i >= 0 && is_good; i--) {
+        const fvi_weight *weight = &node->weight[i];
+        if (!weight->is_state)
+            is_good = lesson->move(lesson->user, weight->offset, weight->count, call->dw[i]);
+    }
+    return is_good;
+}
+
+static bool run_backward(const fv_context *context, fvi_lane *lane, const fvi_lesson *lesson)
+{
+    const fv_model *model = context->model;
+    const fvi_layout *layout = &context->layout;
+    run_call call;
+    memset(lane->is_begun, 0, (size_t)model->n_nodes * sizeof *lane->is_begun);
+    lane->is_begun[layout->home[model->output]] = true; /* the loss has written it */
+    for (int i = model->n_nodes - 1; i >= 0; i--) {
+        if (!layout->is_run[i] || layout->dy[layout->home[i]] == FVI_NOWHERE) continue;
+        run_prepare(&call, context, lane, i);
+        run_prepare_gradients(context, lane, i);
+        model->node[i].op->backward(&call.run);
+        if (!run_move(context, &call, lesson)) return false;
+    }
+    return true;
+}
+
+static void run_begin(fv_context *context, int n, bool training, bool logits, uint32_t step)
+{
+    context->n = n;
+    context->training = training && context->layout.has_gradients;
+    context->logits = logits;
+    context->step = step;
+    context->lane->threads = context->threads;
+    context->lane->into = context->lane->gradients;
+    context->lane->first = 0;
 }
 
 const float *fvi_context_forward(fv_context *context, const float *x, int n, bool training,
                                  bool logits, uint32_t step)
 {
-    const fv_model *model = context->model;
-    run_call call;
-    context->n = n;
-    context->training = training && context->can_train;
-    context->logits = logits;
-    context->step = step;
-    run_point_at(context, x);
-    for (int i = 0; i < model->n_nodes && n > 0; i++) {
-        if (i == model->input || model->node[i].op->is_view) continue;
-        run_prepare(&call, context, i);
-        model->node[i].op->forward(&call.run);
-    }
-    return context->y[model->output];
+    run_begin(context, n, training, logits, step);
+    return run_forward(context, context->lane, x, n);
 }
 
 float *fvi_context_output_gradient(fv_context *context)
 {
-    return context->dy[context->model->output];
+    return fvi_lane_dy(context, context->lane, context->model->output);
 }
 
-/* The first reader of an array that runs writes its gradient, the others add theirs. */
-static void run_prepare_gradients(fv_context *context, int id)
+void fvi_context_backward(fv_context *context)
 {
-    const fvi_node *node = &context->model->node[id];
-    for (int i = 0; i < node->n_inputs; i++) {
-        int root = context->root[node->input[i]];
-        context->adds[i] = context->is_begun[root];
-        context->is_begun[root] = true;
-    }
-    if (context->is_begun[context->root[id]]) return; /* what follows is the layer nobody reads */
-    size_t floats = (size_t)context->n * fvi_image_floats(&node->y_shape);
-    memset(context->dy[id], 0, floats * sizeof(float));
+    run_backward(context, context->lane, NULL);
 }
 
-void fvi_context_backward(fv_context *context, const float *x)
+/* Image number i of n images is the first of part number i of so many. */
+static int run_part(int n, int parts, int i)
 {
-    const fv_model *model = context->model;
-    run_call call;
-    run_point_at(context, x);
-    memset(context->is_begun, 0, (size_t)model->n_nodes * sizeof *context->is_begun);
-    context->is_begun[context->root[model->output]] = true; /* the loss has written it */
-    for (int i = model->n_nodes - 1; i >= 0; i--) {
-        if (!context->dy[i] || i == model->input || model->node[i].op->is_view) continue;
-        run_prepare(&call, context, i);
-        run_prepare_gradients(context, i);
-        model->node[i].op->backward(&call.run);
-    }
+    const int more = n % parts;
+    return n / parts * i + (i < more ? i : more);
 }
 
-fv_activation_kind fv_model_head(const fv_model *model)
+static int run_chunks(const fv_context *context, int n)
 {
-    return model && model->is_built ? run_head(&model->node[model->output]) : FV_LINEAR;
+    return n / context->layout.chunk + (n % context->layout.chunk != 0);
 }
 
-/* ---- Trouble ---- */
+/* ---- Prediction ---- */
 
-static bool run_is_bad(const fv_context *context, size_t n, const float *x)
-{
-    return x && n > 0 && !context->model->kernels->is_finite(n, x);
-}
-
-static bool run_report(fvi_text *where, const fvi_node *node, const char *what, const char *name)
-{
-    char safe[FVI_SAFE_TEXT];
-    fvi_text_add(where, "layer \"%s\": %s%s", fvi_safe(safe, node->name), what, name);
-    return true;
-}
-
-static bool run_find_in_weights(const fv_context *context, const fvi_node *node, bool gradients,
-                                fvi_text *where)
-{
-    for (int k = 0; k < node->n_weights; k++) {
-        const fvi_weight *weight = &node->weight[k];
-        if (gradients && (weight->is_state || !context->weight_gradients)) continue;
-        const float *block = gradients ? context->weight_gradients : context->model->weights;
-        if (!run_is_bad(context, weight->count, block + weight->offset)) continue;
-        return run_report(where, node, gradients ? "gradient of " : "", weight->name);
-    }
-    return false;
-}
-
-bool fvi_context_find_nonfinite(const fv_context *context, fvi_text *where)
+/* Weights may have changed since the last call. With y = conv(x, w) + b and z = y * scale + offset:
+   z = conv(x, w * scale) + (b * scale + offset). */
+static void run_fold(const fv_context *context)
 {
     const fv_model *model = context->model;
-    const fvi_node *last = &model->node[model->output];
-    size_t n = context->n > 0 ? (size_t)context->n : 0;
+    const fvi_layout *layout = &context->layout;
+    float *scale = context->folded + layout->folded_floats, *w[FVI_MAX_WEIGHTS];
+    float *offset = scale + layout->fold_channels, *zeros = offset + layout->fold_channels;
     for (int i = 0; i < model->n_nodes; i++) {
-        const fvi_node *node = &model->node[i];
-        if (!context->can_train && i != model->output) continue; /* its memory was used again */
-        if (run_is_bad(context, n * fvi_image_floats(&node->y_shape), context->y[i])) {
-            return run_report(where, node, i == model->input ? "input" : "output", "");
-        }
+        if (layout->norm[i] < 0) continue;
+        const fvi_node *node = &model->node[i], *norm = &model->node[layout->norm[i]];
+        const int channels = node->y_shape.dim[node->y_shape.rank - 1];
+        const size_t count = node->weight[0].count;
+        float *kernel = context->folded + layout->folded[i], *bias = kernel + count;
+        for (int k = 0; k < norm->n_weights; k++)
+            w[k] = model->weights + norm->weight[k].offset;
+        norm->op->affine(norm, w, scale, offset);
+        model->kernels->channel_affine(count / (size_t)channels, channels, kernel,
+                                       model->weights + node->weight[0].offset, scale, zeros);
+        const float *b = node->n_weights > 1 ? model->weights + node->weight[1].offset : zeros;
+        model->kernels->channel_affine(1, channels, bias, b, scale, offset);
     }
-    size_t outputs = n * fvi_image_floats(&last->y_shape);
-    if (context->training && run_is_bad(context, outputs, context->dy[model->output])) {
-        return run_report(where, last, "gradient of output", "");
-    }
-    for (int i = model->n_nodes - 1; i >= 0 && context->training; i--) {
-        if (run_find_in_weights(context, &model->node[i], true, where)) return true;
-    }
-    for (int i = 0; i < model->n_nodes; i++) {
-        if (run_find_in_weights(context, &model->node[i], false, where)) return true;
-    }
-    return false;
 }
 
-/* ---- For callers ---- */
+/* Chunks side by side: each task takes the next chunk until there is none. */
+typedef struct run_predict_job {
+    const fv_context *context;
+    float *y;
+    const float *x;
+    int n, chunks;
+    atomic_int next;
+} run_predict_job;
 
-static fv_status run_check(const char *who, const fv_model *model, const void *y, const void *x,
-                           int n)
+static void run_predict_task(void *user, size_t task)
 {
-    if (!model) return fvi_fail(FV_E_ARG, "%s: model is NULL", who);
-    if (!model->is_built) {
-        return fvi_fail(FV_E_STATE, "%s: the model is not built; call fv_model_build first", who);
+    run_predict_job *job = user;
+    const fv_context *context = job->context;
+    const fv_model *model = context->model;
+    const size_t in = fvi_image_floats(&model->node[model->input].y_shape);
+    const size_t out = fvi_image_floats(&model->node[model->output].y_shape);
+    for (;;) {
+        const int chunk = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed);
+        if (chunk >= job->chunks) return;
+        const size_t first = (size_t)run_part(job->n, job->chunks, chunk);
+        const size_t n = (size_t)run_part(job->n, job->chunks, chunk + 1) - first;
+        const float *y = run_forward(context, &context->lane[task], job->x + first * in, (int)n);
+        memcpy(job->y + first * out, y, n * out * sizeof *y);
     }
-    if (n < 0) return fvi_fail(FV_E_ARG, "%s: %d images; expected 0 or more", who, n);
-    if (n > 0 && (!x || !y)) return fvi_fail(FV_E_ARG, "%s: %s is NULL", who, x ? "y" : "x");
-    return FV_OK;
 }
 
-/* Any number of images, in pieces of the largest batch; an image's result does not depend on its
-   neighbours. */
-static void run_predict(fv_context *context, float *y, const float *x, int n)
+/* An image's result does not depend on its neighbours, so neither does it on how many are taken
+   together. */
+void fvi_context_predict(fv_context *context, float *y, const float *x, int n, bool logits)
+{
+    run_predict_job job = {
+        .context = context, .y = y, .x = x, .n = n, .chunks = run_chunks(context, n)};
+    int tasks = 1;
+    if (n == 0) return;
+    run_begin(context, n, false, logits, 0);
+    if (context->folded) run_fold(context);
+    if (context->lanes > 1 && n > 1 && n * context->layout.products >= RUN_SPLIT) {
+        const int most = n < context->lanes ? n : context->lanes;
+        if (job.chunks < most) job.chunks = most;
+        tasks = most;
+    }
+    for (int i = 0; i < tasks && tasks > 1; i++)
+        context->lane[i].threads = NULL;
+    atomic_init(&job.next, 0);
+    fvi_parallel_for(context->threads, (size_t)tasks, run_predict_task, &job);
+}
+
+/* ---- Training ---- */
+
+/* The batch's chunks in FVI_PARTS parts, or fewer; who runs a part does not matter. */
+typedef struct run_train_job {
+    const fv_context *context;
+    const fvi_lesson *lesson;
+    const float *x;
+    int n, chunks, parts;
+    atomic_int next;
+} run_train_job;
+
+/* The sum of the gradients of a part's chunks, in their order. */
+static void run_train_part(const run_train_job *job, fvi_lane *lane, int part)
+{
+    const fv_context *context = job->context;
+    const fv_model *model = context->model;
+    const size_t in = fvi_image_floats(&model->node[model->input].y_shape);
+    const int begin = run_part(job->chunks, job->parts, part);
+    const int end = run_part(job->chunks, job->parts, part + 1);
+    float *sum = context->sums + (size_t)part * model->trainable_floats;
+    for (int chunk = begin; chunk < end; chunk++) {
+        const int first = run_part(job->n, job->chunks, chunk);
+        const int n = run_part(job->n, job->chunks, chunk + 1) - first;
+        lane->first = first;
+        lane->into = chunk == begin ? sum : lane->gradients;
+        const float *y = run_forward(context, lane, job->x + (size_t)first * in, n);
+        job->lesson->loss(job->lesson->user, part, fvi_lane_dy(context, lane, model->output), y,
+                          first, n);
+        run_backward(context, lane, NULL);
+        if (chunk > begin) model->kernels->add(model->trainable_floats, sum, lane->gradients);
+    }
+}
+
+static void run_train_task(void *user, size_t task)
+{
+    run_train_job *job = user;
+    for (;;) {
+        const int part = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed);
+        if (part >= job->parts) return;
+        run_train_part(job, &job->context->lane[task], part);
+    }
+}
+
+static bool run_train_chunks(fv_context *context, const float *x, int n, const fvi_lesson *lesson)
 {
     const fv_model *model = context->model;
-    size_t in = fvi_image_floats(&model->node[model->input].y_shape);
-    size_t out = fvi_image_floats(&model->node[model->output].y_shape);
-    for (int done = 0; done < n;) {
-        int batch = n - done < model->max_batch ? n - done : model->max_batch;
-        const float *piece =
-            fvi_context_forward(context, x + (size_t)done * in, batch, false, false, 0);
-        memcpy(y + (size_t)done * out, piece, (size_t)batch * out * sizeof *y);
-        done += batch;
-    }
+    const size_t floats = model->trainable_floats;
+    run_train_job job = {
+        .context = context, .lesson = lesson, .x = x, .n = n, .chunks = run_chunks(context, n)};
+    job.parts = job.chunks < FVI_PARTS ? job.chunks : FVI_PARTS;
+    const int tasks = job.parts < context->lanes ? job.parts : context->lanes;
+    for (int i = 0; i < tasks; i++)
+        context->lane[i].threads = tasks > 1 ? NULL : context->threads;
+    atomic_init(&job.next, 0);
+    fvi_parallel_for(context->threads, (size_t)tasks, run_train_task, &job);
+    if (!lesson->is_good(lesson->user)) return false;
+    for (int part = 1; part < job.parts; part++)
+        model->kernels->add(floats, context->sums, context->sums + (size_t)part * floats);
+    return lesson->move(lesson->user, 0, floats, context->sums);
 }
 
-fv_status fv_context_predict(fv_context *context, float *y, const float *x, int n)
+bool fvi_context_train(fv_context *context, const float *x, int n, bool logits, uint32_t step,
+                       const fvi_lesson *lesson)
 {
-    if (!context) return fvi_fail(FV_E_ARG, "fv_context_predict: context is NULL");
-    FVI_TRY(run_check("fv_context_predict", context->model, y, x, n));
-    run_predict(context, y, x, n);
-    return FV_OK;
-}
-
-fv_status fv_model_predict(fv_model *model, float *y, const float *x, int n)
-{
-    FVI_TRY(run_check("fv_model_predict", model, y, x, n));
-    run_predict(model->context, y, x, n);
-    return FV_OK;
-}
-
-fv_status fv_model_predict_pixels(fv_model *model, float *y, const uint8_t *pixels, int n)
-{
-    FVI_TRY(run_check("fv_model_predict_pixels", model, y, pixels, n));
-    size_t in = fvi_image_floats(&model->node[model->input].y_shape);
-    size_t out = fvi_image_floats(&model->node[model->output].y_shape);
-    int most = n < model->max_batch ? n : model->max_batch;
-    float *x = fvi_alloc((size_t)most * in, sizeof *x, "scaled pixels");
-    if (!x) return FV_E_MEMORY;
-    float scaled[256];
-    for (int i = 0; i < 256; i++) {
-        scaled[i] = (float)i * model->scale + model->offset;
-    }
-    for (int done = 0; done < n;) {
-        int batch = n - done < most ? n - done : most;
-        const uint8_t *from = pixels + (size_t)done * in;
-        for (size_t i = 0; i < (size_t)batch * in; i++) {
-            x[i] = scaled[from[i]];
-        }
-        run_predict(model->context, y + (size_t)done * out, x, batch);
-        done += batch;
-    }
-    model->context->n = -1; /* its input is about to go */
-    fvi_free(x);
-    return FV_OK;
-}
-
-fv_status fv_model_forward(fv_model *model, const float **y, const float *x, int n, bool training)
-{
-    FVI_TRY(run_check("fv_model_forward", model, y, x, n));
-    if (!y) return fvi_fail(FV_E_ARG, "fv_model_forward: y is NULL");
-    if (n > model->max_batch) {
-        return fvi_fail(FV_E_ARG, "fv_model_forward: %d images; the model is built for up to %d", n,
-                        model->max_batch);
-    }
-    fv_context *context = model->context;
-    if (training && !context->can_train) {
-        return fvi_fail(FV_E_STATE, "fv_model_forward: the model was made without_training");
-    }
-    uint32_t step = training ? context->step + 1 : context->step;
-    *y = fvi_context_forward(context, x, n, training, false, step);
-    return FV_OK;
-}
-
-fv_status fv_model_backward(fv_model *model, const float *dy)
-{
-    FVI_TRY(run_check("fv_model_backward", model, dy, dy, 0));
-    fv_context *context = model->context;
-    if (!context->can_train) {
-        return fvi_fail(FV_E_STATE, "fv_model_backward: the model was made without_training");
-    }
-    if (context->n < 0 || !context->training) {
-        return fvi_fail(FV_E_STATE, "fv_model_backward: the last run was not a forward pass with "
-                                    "training set; call fv_model_forward(..., true) first");
-    }
-    if (!dy && context->n > 0) return fvi_fail(FV_E_ARG, "fv_model_backward: dy is NULL");
-    size_t outputs = (size_t)context->n * fvi_image_floats(&model->node[model->output].y_shape);
-    if (outputs > 0) memcpy(fvi_context_output_gradient(context), dy, outputs * sizeof *dy);
-    fvi_context_backward(context, context->y[model->input]);
-    return FV_OK;
+    run_begin(context, n, true, logits, step);
+    if (context->sums) return run_train_chunks(context, x, n, lesson);
+    const float *y = run_forward(context, context->lane, x, n);
+    lesson->loss(lesson->user, 0, fvi_context_output_gradient(context), y, 0, n);
+    return lesson->is_good(lesson->user) && run_backward(context, context->lane, lesson);
 }

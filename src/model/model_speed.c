@@ -28,16 +28,16 @@ static fv_status speed_check(const char *who, const fv_model *model, const void 
 
 /* Every element of a kernel is multiplied once for each place of the output: [OH,OW] of a
    convolution, one of a dense layer. */
-static double speed_forward(const fvi_node *node)
+double fvi_model_multiplied(const fvi_node *node)
 {
     const fv_shape *y = &node->y_shape;
-    double flops = 0, places = 1;
+    double products = 0, places = 1;
     for (int i = 0; i + 1 < y->rank; i++)
         places *= y->dim[i];
     for (int i = 0; i < node->n_weights; i++)
         if (strcmp(node->weight[i].name, "kernel") == 0)
-            flops += 2 * places * (double)node->weight[i].count;
-    return flops;
+            products += places * (double)node->weight[i].count;
+    return products;
 }
 
 /* Whether a node's output depends on weights that are trained; has: of all nodes before it. */
@@ -59,7 +59,7 @@ fv_status fv_model_flops(const fv_model *model, double *flops, bool training)
     *flops = 0;
     for (int i = 0; i < model->n_nodes; i++) {
         const fvi_node *node = &model->node[i];
-        const double forward = speed_forward(node);
+        const double forward = 2 * fvi_model_multiplied(node);
         has[i] = speed_is_trained(has, node);
         const bool has_below = node->n_inputs > 0 && has[node->input[0]];
         *flops += training ? forward * (has_below ? 3 : 2) : forward;
@@ -74,6 +74,6 @@ fv_status fv_model_peak(fv_model *model, double *gflops, double seconds)
     if (!(seconds >= 0 && seconds <= SPEED_SECONDS_MAX))
         return fvi_fail(FV_E_ARG, "fv_model_peak: seconds out of range; expected 0 to %d",
                         SPEED_SECONDS_MAX);
-    *gflops = fvi_kernels_peak(model->kernels, model->context->threads, seconds);
+    *gflops = fvi_kernels_peak(model->kernels, model->pool, seconds);
     return FV_OK;
 }

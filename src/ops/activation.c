@@ -284,6 +284,7 @@ const fvi_op fvi_op_activation = {
     .infer = activation_infer,
     .forward = activation_forward,
     .backward = activation_backward,
+    .drops_x = true,
     .is_clipped = activation_is_clipped,
     .is_in_place = true,
     .head = activation_head,
@@ -299,6 +300,7 @@ const fvi_op fvi_op_softmax = {
     .infer = activation_infer,
     .forward = activation_softmax_forward,
     .backward = activation_softmax_backward,
+    .drops_x = true,
     .head = activation_softmax_head,
 };
 
@@ -312,6 +314,7 @@ const fvi_op fvi_op_relu = {
     .infer = activation_infer,
     .forward = activation_relu_forward,
     .backward = activation_relu_backward,
+    .drops_y = true,
     .is_clipped = activation_relu_is_clipped,
     .is_in_place = true,
 };

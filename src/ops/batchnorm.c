@@ -206,6 +206,18 @@ static void batchnorm_forward(const fvi_run *r)
     batchnorm_each(&work, false, batchnorm_affine_task);
 }
 
+static void batchnorm_affine(const fvi_node *n, float *const *w, float *scale, float *offset)
+{
+    const fvi_run r = {.node = n, .w = w};
+    const batchnorm_geometry *g = n->geometry;
+    for (int i = 0; i < g->C; i++) {
+        double inverse = batchnorm_inverse(&r, (double)w[g->variance][i]);
+        double a = batchnorm_weight(&r, g->gamma, i, 1.0) * inverse;
+        scale[i] = (float)a;
+        offset[i] = (float)(batchnorm_weight(&r, g->beta, i, 0.0) - (double)w[g->mean][i] * a);
+    }
+}
+
 /* dx = gamma * inv * (dy - sum(dy)/N - xhat * sum(dy * xhat)/N), xhat = (x - mean) * inv: linear in
    dy and x, channel by channel (Ioffe, Szegedy 2015, section 3, collected). */
 static void batchnorm_backward(const fvi_run *r)
@@ -276,4 +288,7 @@ const fvi_op fvi_op_batch_normalization = {
     .infer = batchnorm_infer,
     .forward = batchnorm_forward,
     .backward = batchnorm_backward,
+    .needs_batch = true,
+    .drops_y = true,
+    .affine = batchnorm_affine,
 };

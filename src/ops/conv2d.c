@@ -60,9 +60,10 @@ static void conv2d_forward(const fvi_run *r)
     const fv_conv2d_config *c = r->node->config;
     const fvi_conv *g = r->node->geometry;
     if (r->n == 0) return;
-    const bool is_clipped = c->activation == FV_RELU;
-    fvi_conv_forward(r->k, r->threads, g, r->n, r->y, r->x[0], r->w[CONV2D_KERNEL],
-                     c->without_bias ? NULL : r->w[CONV2D_BIAS], is_clipped, r->scratch);
+    const bool is_clipped = r->clips || c->activation == FV_RELU;
+    const float *bias = r->bias ? r->bias : c->without_bias ? NULL : r->w[CONV2D_BIAS];
+    fvi_conv_forward(r->k, r->threads, g, r->n, r->y, r->x[0], r->w[CONV2D_KERNEL], bias,
+                     is_clipped, r->scratch);
     if (!r->logits && !is_clipped) fvi_activate(r, c->activation, r->y, conv2d_rows(r), g->F);
 }
 
@@ -71,7 +72,8 @@ static void conv2d_backward(const fvi_run *r)
     const fv_conv2d_config *c = r->node->config;
     const fvi_conv *g = r->node->geometry;
     if (!r->logits && !r->is_masked)
-        fvi_activate_gradient(r, c->activation, r->dy, r->y, conv2d_rows(r), g->F);
+        fvi_activate_gradient(r, r->clips ? FV_RELU : c->activation, r->dy, r->y, conv2d_rows(r),
+                              g->F);
     fvi_conv_weight_gradient(r->k, r->threads, g, r->n, r->dw[CONV2D_KERNEL],
                              c->without_bias ? NULL : r->dw[CONV2D_BIAS], r->x[0], r->dy,
                              r->scratch);
@@ -85,6 +87,12 @@ static bool conv2d_is_clipped(const fvi_node *n)
 {
     const fv_conv2d_config *c = n->config;
     return c->activation == FV_RELU;
+}
+
+static bool conv2d_is_linear(const fvi_node *n)
+{
+    const fv_conv2d_config *c = n->config;
+    return c->activation == FV_LINEAR;
 }
 
 static fv_activation_kind conv2d_head(const fvi_node *n)
@@ -161,6 +169,9 @@ const fvi_op fvi_op_conv2d = {
     .forward = conv2d_forward,
     .backward = conv2d_backward,
     .is_clipped = conv2d_is_clipped,
+    .is_linear = conv2d_is_linear,
     .can_mask = true,
+    .can_clip = true,
+    .can_fold = true,
     .head = conv2d_head,
 };

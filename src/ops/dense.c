@@ -52,9 +52,10 @@ static void dense_forward(const fvi_run *r)
     const fv_dense_config *c = r->node->config;
     const fvi_conv *g = r->node->geometry;
     if (r->n == 0) return;
-    const bool is_clipped = c->activation == FV_RELU;
-    fvi_conv_forward(r->k, r->threads, g, r->n, r->y, r->x[0], r->w[DENSE_KERNEL],
-                     c->without_bias ? NULL : r->w[DENSE_BIAS], is_clipped, r->scratch);
+    const bool is_clipped = r->clips || c->activation == FV_RELU;
+    const float *bias = r->bias ? r->bias : c->without_bias ? NULL : r->w[DENSE_BIAS];
+    fvi_conv_forward(r->k, r->threads, g, r->n, r->y, r->x[0], r->w[DENSE_KERNEL], bias, is_clipped,
+                     r->scratch);
     if (!r->logits && !is_clipped)
         fvi_activate(r, c->activation, r->y, (size_t)r->n * (size_t)g->H, g->F);
 }
@@ -64,7 +65,8 @@ static void dense_backward(const fvi_run *r)
     const fv_dense_config *c = r->node->config;
     const fvi_conv *g = r->node->geometry;
     if (!r->logits && !r->is_masked) {
-        fvi_activate_gradient(r, c->activation, r->dy, r->y, (size_t)r->n * (size_t)g->H, g->F);
+        fvi_activate_gradient(r, r->clips ? FV_RELU : c->activation, r->dy, r->y,
+                              (size_t)r->n * (size_t)g->H, g->F);
     }
     fvi_conv_weight_gradient(r->k, r->threads, g, r->n, r->dw[DENSE_KERNEL],
                              c->without_bias ? NULL : r->dw[DENSE_BIAS], r->x[0], r->dy,
@@ -79,6 +81,12 @@ static bool dense_is_clipped(const fvi_node *n)
 {
     const fv_dense_config *c = n->config;
     return c->activation == FV_RELU;
+}
+
+static bool dense_is_linear(const fvi_node *n)
+{
+    const fv_dense_config *c = n->config;
+    return c->activation == FV_LINEAR;
 }
 
 static fv_activation_kind dense_head(const fvi_node *n)
@@ -128,6 +136,9 @@ const fvi_op fvi_op_dense = {
     .forward = dense_forward,
     .backward = dense_backward,
     .is_clipped = dense_is_clipped,
+    .is_linear = dense_is_linear,
     .can_mask = true,
+    .can_clip = true,
+    .can_fold = true,
     .head = dense_head,
 };

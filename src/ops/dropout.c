@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define DROPOUT_BLOCK 256 /* factors made at a time, on the stack */
-#define DROPOUT_WORDS 4   /* of one call of fvi_rng_words; divides FVI_PIECE and DROPOUT_BLOCK */
+#define DROPOUT_WORDS 4   /* of one call of fvi_rng_words */
 
 /* State: a byte for each value, 1 where it was kept. */
 static fv_status dropout_infer(fvi_node *n, const fvi_setup *setup)
@@ -34,16 +34,17 @@ static uint32_t dropout_stream(const fvi_run *r)
 }
 
 /* Keep a value when its 32 random bits, as a fraction, are rate or more; the value's place in the
-   batch picks the bits. */
+   batch, of which this run may be a chunk, picks the bits. */
 static void dropout_draw(const fvi_run *r, unsigned char *mask, size_t first, size_t count)
 {
     const fv_dropout_config *config = r->node->config;
     uint64_t limit = (uint64_t)((double)config->rate * 0x1p32);
     uint32_t stream = dropout_stream(r), word[DROPOUT_WORDS];
+    const size_t at = (size_t)r->first * fvi_image_floats(&r->node->y_shape) + first;
     for (size_t i = 0; i < count; i++) {
-        size_t lane = i % DROPOUT_WORDS;
-        if (lane == 0) {
-            fvi_rng_words(word, r->seed, FVI_RNG_DROPOUT, stream, (first + i) / DROPOUT_WORDS);
+        size_t lane = (at + i) % DROPOUT_WORDS;
+        if (lane == 0 || i == 0) {
+            fvi_rng_words(word, r->seed, FVI_RNG_DROPOUT, stream, (at + i) / DROPOUT_WORDS);
         }
         mask[i] = word[lane] >= limit;
     }
@@ -127,4 +128,6 @@ const fvi_op fvi_op_dropout = {
     .infer = dropout_infer,
     .forward = dropout_forward,
     .backward = dropout_backward,
+    .drops_x = true,
+    .drops_y = true,
 };

@@ -162,6 +162,8 @@ const fvi_op fvi_op_add = {
     .infer = merge_add_infer,
     .forward = merge_add_forward,
     .backward = merge_add_backward,
+    .drops_x = true,
+    .drops_y = true,
 };
 
 const fvi_op fvi_op_concatenate = {
@@ -174,4 +176,6 @@ const fvi_op fvi_op_concatenate = {
     .infer = merge_concatenate_infer,
     .forward = merge_concatenate_forward,
     .backward = merge_concatenate_backward,
+    .drops_x = true,
+    .drops_y = true,
 };

@@ -100,7 +100,8 @@ typedef struct fvi_run {
     const fvi_node *node;
     const fvi_kernels *k;
     fvi_threads *threads;
-    int n;         /* images in this batch, >= 0 */
+    int n;         /* images in this run, >= 0 */
+    int first;     /* the place of the first of them in its batch, when that comes in chunks */
     bool training; /* batch statistics, dropout; state is written and will be read by backward */
     /* leave the layer's last activation out, forwards and backwards: the loss works on what is
        before it */
@@ -127,6 +128,9 @@ typedef struct fvi_run {
        run. Backward then gets the gradient of the clipped y, which is_masked speaks of as well. Only
        ops that can_clip see it */
     bool clips;
+    /* not NULL: w[0] is another's, scaled channel by channel, and this stands for the bias. Only ops
+       that can_fold see it, and never in training */
+    const float *bias;
     float *const *dw; /* [n_weights]; write each; NULL for state weights */
     /* state_fixed + n * state_per_image bytes, 64-byte aligned; NULL when not training */
     void *state;
@@ -155,9 +159,16 @@ struct fvi_op {
         const fvi_run *r); /* write r->dw, write or add into r->dx; a training forward ran before */
     /* y is what plain ReLU gives; NULL: never. */
     bool (*is_clipped)(const fvi_node *n);
+    /* No activation bends y; NULL: this op has none. */
+    bool (*is_linear)(const fvi_node *n);
     bool can_mask;    /* backward heeds r->masks */
-    bool can_clip;    /* forward and backward heed r->clips */
+    bool can_clip;    /* where it is linear, forward and backward heed r->clips */
+    bool can_fold;    /* w[0] ends in the axis of y's channels; where linear, r->bias is heeded */
     bool is_in_place; /* dx[0] may be dy: each value goes to its own place */
+    bool needs_batch; /* in training what becomes of an image depends on the others of its batch */
+    bool drops_x, drops_y; /* backward does not read r->x, r->y: their memory may be used again */
+    /* When not training, y = x * scale + offset, channel by channel; NULL: that is not so. */
+    void (*affine)(const fvi_node *n, float *const *w, float *scale, float *offset);
     /* The activation that r->logits leaves out; NULL: never any. */
     fv_activation_kind (*head)(const fvi_node *n);
 };

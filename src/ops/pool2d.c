@@ -178,6 +178,8 @@ const fvi_op fvi_op_average_pooling2d = {
     .infer = pool2d_infer,
     .forward = pool2d_average_forward,
     .backward = pool2d_average_backward,
+    .drops_x = true,
+    .drops_y = true,
 };
 
 const fvi_op fvi_op_global_average_pooling2d = {
@@ -191,6 +193,8 @@ const fvi_op fvi_op_global_average_pooling2d = {
     .infer = pool2d_infer_global,
     .forward = pool2d_average_forward,
     .backward = pool2d_average_backward,
+    .drops_x = true,
+    .drops_y = true,
 };
 
 const fvi_op fvi_op_global_max_pooling2d = {

@@ -164,4 +164,6 @@ const fvi_op fvi_op_zero_padding2d = {
     .infer = reshape_padding_infer,
     .forward = reshape_padding_forward,
     .backward = reshape_padding_backward,
+    .drops_x = true,
+    .drops_y = true,
 };

@@ -64,7 +64,7 @@ static fv_status fit_epoch(fit_state *f, fv_progress *p, fv_epoch *row)
         fv_status s = fvi_trainer_step(f->trainer, &batch, &loss, &right);
         if (s == FV_E_NUMERIC) {
             snprintf(when, sizeof when, "epoch %d, step %d", p->epoch, p->step);
-            return fvi_trainer_not_finite(f->trainer, when, loss);
+            return fvi_trainer_not_finite(f->trainer, &batch, when, loss);
         }
         if (s != FV_OK) return s;
         loss_sum += loss;
@@ -109,6 +109,7 @@ static fv_status fit_statistics(fit_state *f, int most)
     fv_model *m = f->model;
     fv_status status = FV_OK;
     fv_batch batch;
+    int number = 0;
     if (!fit_has_statistics(m) || f->config.moving_statistics) return FV_OK;
     FVI_TRY(fv_loader_begin(f->loader, (uint32_t)(f->progress.epoch - 1)));
     for (int seen = 0; seen < most; seen += batch.n) {
@@ -116,11 +117,9 @@ static fv_status fit_statistics(fit_state *f, int most)
         /* Only whole batches, if there is one: a short one counts as much and says less. */
         bool is_short = batch.n < f->config.batch_size || seen + batch.n > most;
         if (status != FV_OK || batch.n == 0 || (is_short && seen > 0)) break;
-        m->context->statistics++;
-        fvi_trainer_forward(f->trainer, &batch);
+        fvi_trainer_statistics(f->trainer, &batch, ++number);
         if (most > FIT_STATISTICS_IN_HASTE && !fit_go_on(f)) break; /* fewer give a mean, too */
     }
-    m->context->statistics = 0;
     return status;
 }
 

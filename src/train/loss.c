@@ -33,8 +33,15 @@ static double loss_binary_probability(double *dp, double p, double t)
     return -(t * log(q) + (1 - t) * log(1 - q));
 }
 
+/* What the mean over the batch divides by. */
+static int loss_all(const fvi_targets *t, int n)
+{
+    return t->batch > 0 ? t->batch : n;
+}
+
 static double loss_binary(float *dy, const float *y, const fvi_targets *t, int n)
 {
+    const int all = loss_all(t, n);
     double sum = 0;
     for (int i = 0; i < n; i++) {
         double row = 0;
@@ -43,7 +50,7 @@ static double loss_binary(float *dy, const float *y, const fvi_targets *t, int n
             double d, target = loss_target(t, i, j);
             row += t->logits ? loss_binary_logit(&d, (double)y[at], target)
                              : loss_binary_probability(&d, (double)y[at], target);
-            if (dy) dy[at] = (float)(d / t->C / n);
+            if (dy) dy[at] = (float)(d / t->C / all);
         }
         sum += row / t->C;
     }
@@ -95,12 +102,13 @@ static double loss_categorical_probabilities(float *dy, const float *p, const fv
 
 static double loss_categorical(float *dy, const float *y, const fvi_targets *t, int n)
 {
+    const int all = loss_all(t, n);
     double sum = 0;
     for (int i = 0; i < n; i++) {
         const float *row = y + (size_t)i * (size_t)t->C;
         float *d = dy ? dy + (size_t)i * (size_t)t->C : NULL;
-        sum += t->logits ? loss_categorical_logits(d, row, t, i, n)
-                         : loss_categorical_probabilities(d, row, t, i, n);
+        sum += t->logits ? loss_categorical_logits(d, row, t, i, all)
+                         : loss_categorical_probabilities(d, row, t, i, all);
     }
     return sum;
 }

@@ -58,12 +58,13 @@ fv_status fvi_train_loader(fv_loader **loader, const fv_model *model, const fv_d
 {
     fv_loader_config c = *config;
     fv_model_scaling(model, &c.scale, &c.offset);
-    c.threads = fvi_threads_count(model->context->threads);
+    c.threads = fvi_threads_count(model->pool);
     return fv_loader_new(loader, dataset, &c);
 }
 
-/* Sums over the whole set, batch after batch, as long as go_on says so. */
-static fv_status metric_run(fv_model *model, fv_evaluation *e, fv_loader *loader,
+/* Sums over the whole set, batch after batch, as long as go_on says so. y: room for the outputs of a
+   batch. */
+static fv_status metric_run(fv_model *model, fv_evaluation *e, float *y, fv_loader *loader,
                             const fvi_loss_kind *kind, fvi_targets *t, const fvi_go_on *go_on)
 {
     double loss = 0, right = 0;
@@ -74,7 +75,7 @@ static fv_status metric_run(fv_model *model, fv_evaluation *e, fv_loader *loader
         if (batch.n == 0) break;
         t->label = batch.y;
         t->target = batch.target;
-        const float *y = fvi_context_forward(model->context, batch.x, batch.n, false, t->logits, 0);
+        fvi_context_predict(model->context, y, batch.x, batch.n, t->logits);
         loss += kind->rows(NULL, y, t, batch.n);
         right += kind->right(y, t, batch.n);
         for (int i = 0; i < batch.n; i++) {
@@ -106,10 +107,12 @@ fv_status fvi_evaluate(fv_model *model, fv_evaluation *evaluation, const fv_data
     evaluation->classes = t.C == 1 ? 2 : t.C;
     size_t classes = (size_t)evaluation->classes;
     evaluation->confusion = fvi_alloc(classes * classes, sizeof(int), "the confusion matrix");
-    fv_status s = evaluation->confusion ? FV_OK : FV_E_MEMORY;
+    float *y = fvi_alloc((size_t)model->max_batch * (size_t)t.C, sizeof *y, "outputs");
+    fv_status s = evaluation->confusion && y ? FV_OK : FV_E_MEMORY;
     if (s == FV_OK) s = fvi_train_loader(&loader, model, dataset, &config);
-    if (s == FV_OK) s = metric_run(model, evaluation, loader, kind, &t, go_on);
+    if (s == FV_OK) s = metric_run(model, evaluation, y, loader, kind, &t, go_on);
     fv_loader_free(loader);
+    fvi_free(y);
     if (s != FV_OK) fv_evaluation_free(evaluation);
     return s;
 }

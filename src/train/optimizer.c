@@ -8,6 +8,7 @@
 
 /* Weights one task moves; fixed, so that who moves which cannot matter. */
 #define OPTIMIZER_CHUNK ((size_t)1 << 15)
+#define OPTIMIZER_ALONE 4 /* tasks below which no thread is woken */
 #define OPTIMIZER_RATE_MAX 1e9F
 
 struct fvi_optimizer {
@@ -15,15 +16,16 @@ struct fvi_optimizer {
     size_t floats;
     float *m, *v; /* Adam's moments; SGD keeps its velocity in m */
     long step;
+    fvi_adam adam; /* of this step */
+    fvi_sgd sgd;
 };
 
 typedef struct optimizer_job {
     const fvi_optimizer *o;
     const fvi_kernels *k;
-    float *weights;
-    const float *gradients;
-    fvi_adam adam;
-    fvi_sgd sgd;
+    size_t at, count;
+    float *weights;         /* all */
+    const float *gradients; /* from at on */
     atomic_bool is_bad;
 } optimizer_job;
 
@@ -31,31 +33,41 @@ static void optimizer_chunk(void *context, size_t task)
 {
     optimizer_job *job = context;
     const fvi_optimizer *o = job->o;
-    size_t at = task * OPTIMIZER_CHUNK;
-    size_t n = o->floats - at < OPTIMIZER_CHUNK ? o->floats - at : OPTIMIZER_CHUNK;
+    const size_t first = task * OPTIMIZER_CHUNK, left = job->count - first, at = job->at + first;
+    const size_t n = left < OPTIMIZER_CHUNK ? left : OPTIMIZER_CHUNK;
     float *w = job->weights + at;
-    const float *g = job->gradients + at;
+    const float *g = job->gradients + first;
     bool is_finite = o->config.kind == FV_ADAM
-                         ? job->k->adam(n, w, g, o->m + at, o->v + at, &job->adam)
-                         : job->k->sgd(n, w, g, o->m ? o->m + at : NULL, &job->sgd);
+                         ? job->k->adam(n, w, g, o->m + at, o->v + at, &o->adam)
+                         : job->k->sgd(n, w, g, o->m ? o->m + at : NULL, &o->sgd);
     if (!is_finite) atomic_store_explicit(&job->is_bad, true, memory_order_relaxed);
 }
 
-bool fvi_optimizer_step(fvi_optimizer *optimizer, const fvi_kernels *k, fvi_threads *threads,
-                        float *weights, const float *gradients)
+void fvi_optimizer_begin(fvi_optimizer *optimizer)
 {
     const fv_optimizer_config *c = &optimizer->config;
     double t = (double)++optimizer->step;
-    optimizer_job job = {.o = optimizer, .k = k, .weights = weights, .gradients = gradients};
     double correction = sqrt(1 - pow((double)c->beta_2, t)) / (1 - pow((double)c->beta_1, t));
-    job.adam = (fvi_adam){.rate = (float)((double)c->learning_rate * correction),
-                          .beta_1 = c->beta_1,
-                          .beta_2 = c->beta_2,
-                          .epsilon = c->epsilon};
-    job.sgd = (fvi_sgd){.rate = c->learning_rate, .momentum = c->momentum, .nesterov = c->nesterov};
+    optimizer->adam = (fvi_adam){.rate = (float)((double)c->learning_rate * correction),
+                                 .beta_1 = c->beta_1,
+                                 .beta_2 = c->beta_2,
+                                 .epsilon = c->epsilon};
+    optimizer->sgd =
+        (fvi_sgd){.rate = c->learning_rate, .momentum = c->momentum, .nesterov = c->nesterov};
+}
+
+bool fvi_optimizer_move(fvi_optimizer *optimizer, const fvi_kernels *k, fvi_threads *threads,
+                        float *weights, const float *gradients, size_t at, size_t count)
+{
+    optimizer_job job = {.o = optimizer,
+                         .k = k,
+                         .at = at,
+                         .count = count,
+                         .weights = weights,
+                         .gradients = gradients};
+    const size_t tasks = count / OPTIMIZER_CHUNK + (count % OPTIMIZER_CHUNK != 0);
     atomic_init(&job.is_bad, false);
-    fvi_parallel_for(threads, (optimizer->floats + OPTIMIZER_CHUNK - 1) / OPTIMIZER_CHUNK,
-                     optimizer_chunk, &job);
+    fvi_parallel_for(tasks < OPTIMIZER_ALONE ? NULL : threads, tasks, optimizer_chunk, &job);
     return !atomic_load_explicit(&job.is_bad, memory_order_relaxed);
 }
 

@@ -14,6 +14,7 @@ typedef struct fvi_targets {
     const float *target;  /* [n, C] */
     int C;                /* outputs */
     bool logits;          /* y is what comes before sigmoid or softmax */
+    int batch;            /* rows of the batch that these are of; 0: these are all */
 } fvi_targets;
 
 typedef struct fvi_loss_kind {
@@ -21,8 +22,8 @@ typedef struct fvi_loss_kind {
     const char *name;
     /* the activation it takes over from the model, when that is the last one */
     fv_activation_kind head;
-    /* The sum over n rows of y [n,C]; dy [n,C], or NULL, gets the gradient of the mean. Double sums
-       in the order of the rows. */
+    /* The sum over n rows of y [n,C]; dy [n,C], or NULL, gets the gradient of the batch's mean.
+       Double sums in the order of the rows. */
     double (*rows)(float *dy, const float *y, const fvi_targets *t, int n);
     /* How many of n rows are right; a share of a row where each output is a question of its own. */
     double (*right)(const float *y, const fvi_targets *t, int n);
@@ -56,21 +57,26 @@ fv_status fvi_evaluate(fv_model *model, fv_evaluation *evaluation, const fv_data
 
 /* FV_E_STATE unless the model can be trained. */
 fv_status fvi_trainer_check(const char *who, const fv_model *model);
-/* The outputs of a training batch, which teach batch normalisation its statistics. */
-const float *fvi_trainer_forward(fv_trainer *trainer, const fv_batch *batch);
+/* A batch forward, which teaches batch normalisation its statistics: batch `number`, from 1, of
+   those they are the mean of. */
+void fvi_trainer_statistics(fv_trainer *trainer, const fv_batch *batch, int number);
 /* One step: out the sum of the losses and how many were right. FV_E_NUMERIC without a message, for
    the caller to make one with fvi_trainer_not_finite. */
 fv_status fvi_trainer_step(fv_trainer *trainer, const fv_batch *batch, double *loss, double *right);
-/* "training stopped at WHEN: ..."; loss: as the step gave it. */
-fv_status fvi_trainer_not_finite(const fv_trainer *trainer, const char *when, double loss);
+/* "training stopped at WHEN: ..."; batch and loss: the step's. */
+fv_status fvi_trainer_not_finite(fv_trainer *trainer, const fv_batch *batch, const char *when,
+                                 double loss);
 
 /* optimizer.c */
 typedef struct fvi_optimizer fvi_optimizer;
 fv_status fvi_optimizer_new(fvi_optimizer **optimizer, const fv_optimizer_config *config,
                             size_t floats);
 void fvi_optimizer_free(fvi_optimizer *optimizer);
-/* One step over all weights; false when a gradient or a new weight is not finite. */
-bool fvi_optimizer_step(fvi_optimizer *optimizer, const fvi_kernels *k, fvi_threads *threads,
-                        float *weights, const float *gradients);
+/* One step: begin, then each weight once. */
+void fvi_optimizer_begin(fvi_optimizer *optimizer);
+/* Moves weights [at, at + count), whose gradients these are; false when one, or a new weight, is not
+   finite. */
+bool fvi_optimizer_move(fvi_optimizer *optimizer, const fvi_kernels *k, fvi_threads *threads,
+                        float *weights, const float *gradients, size_t at, size_t count);
 
 #endif

@@ -7,10 +7,13 @@
 
 struct fv_trainer {
     fv_model *model;
+    fv_context *context;
     const fvi_loss_kind *kind;
     fvi_targets targets;
     fvi_optimizer *optimizer;
     uint32_t step;
+    double loss[FVI_PARTS], right[FVI_PARTS];
+    fvi_text where; /* what was not finite when weights were moved */
 };
 
 fv_status fvi_trainer_check(const char *who, const fv_model *model)
@@ -37,6 +40,7 @@ fv_status fv_trainer_new(fv_trainer **trainer, fv_model *model, const fv_dataset
     fv_status status = fvi_loss_choose(&t->kind, &t->targets, model, dataset, config->loss);
     if (status == FV_OK)
         status = fvi_optimizer_new(&t->optimizer, &config->optimizer, model->trainable_floats);
+    if (status == FV_OK) status = fvi_context_make(&t->context, model, model->pool, FVI_TRAIN);
     if (status == FV_OK)
         *trainer = t;
     else
@@ -48,42 +52,96 @@ void fv_trainer_free(fv_trainer *trainer)
 {
     if (!trainer) return;
     fvi_optimizer_free(trainer->optimizer);
+    fv_context_free(trainer->context);
+    fvi_text_free(&trainer->where);
     fvi_free(trainer);
 }
 
-const float *fvi_trainer_forward(fv_trainer *t, const fv_batch *batch)
+void fvi_trainer_statistics(fv_trainer *t, const fv_batch *batch, int number)
 {
-    return fvi_context_forward(t->model->context, batch->x, batch->n, true, t->targets.logits,
-                               t->step);
+    t->context->statistics = number;
+    fvi_context_forward(t->context, batch->x, batch->n, true, t->targets.logits, t->step);
+    t->context->statistics = 0;
 }
+
+/* ---- What the model asks of a step ---- */
+
+static void trainer_loss(void *user, int part, float *dy, const float *y, int first, int n)
+{
+    fv_trainer *t = user;
+    fvi_targets targets = t->targets;
+    if (targets.label) targets.label += first;
+    if (targets.target) targets.target += (size_t)first * (size_t)targets.C;
+    t->loss[part] += t->kind->rows(dy, y, &targets, n);
+    t->right[part] += t->kind->right(y, &targets, n);
+}
+
+static double trainer_sum(const double part[FVI_PARTS])
+{
+    double sum = 0;
+    for (int i = 0; i < FVI_PARTS; i++)
+        sum += part[i];
+    return sum;
+}
+
+static bool trainer_is_good(void *user)
+{
+    const fv_trainer *t = user;
+    return isfinite(trainer_sum(t->loss));
+}
+
+static bool trainer_move(void *user, size_t at, size_t count, const float *gradient)
+{
+    fv_trainer *t = user;
+    fv_model *m = t->model;
+    if (fvi_optimizer_move(t->optimizer, m->kernels, m->pool, m->weights, gradient, at, count))
+        return true;
+    fvi_model_find_nonfinite(m, gradient, at, count, &t->where);
+    return false;
+}
+
+/* ---- A step ---- */
 
 fv_status fvi_trainer_step(fv_trainer *t, const fv_batch *batch, double *loss, double *right)
 {
-    fv_model *m = t->model;
+    const fvi_lesson lesson = {t, trainer_loss, trainer_is_good, trainer_move};
     t->targets.label = batch->y;
     t->targets.target = batch->target;
-    const float *y = fvi_trainer_forward(t, batch);
-    t->step++;
-    *loss = t->kind->rows(fvi_context_output_gradient(m->context), y, &t->targets, batch->n);
-    *right = t->kind->right(y, &t->targets, batch->n);
-    if (!isfinite(*loss)) return FV_E_NUMERIC;
-    fvi_context_backward(m->context, batch->x);
-    bool is_finite = fvi_optimizer_step(t->optimizer, m->kernels, m->context->threads, m->weights,
-                                        m->context->weight_gradients);
+    t->targets.batch = batch->n;
+    for (int i = 0; i < FVI_PARTS; i++)
+        t->loss[i] = t->right[i] = 0;
+    fvi_optimizer_begin(t->optimizer);
+    const bool is_finite =
+        fvi_context_train(t->context, batch->x, batch->n, t->targets.logits, t->step++, &lesson);
+    *loss = trainer_sum(t->loss);
+    *right = trainer_sum(t->right);
     return is_finite ? FV_OK : FV_E_NUMERIC;
 }
 
-fv_status fvi_trainer_not_finite(const fv_trainer *trainer, const char *when, double loss)
+/* A loss that is not finite has moved no weight: the same pass again, and now what each layer gives
+   is kept. Whatever fails here is no more than a message that says less. */
+static void trainer_look(fv_trainer *t, const fv_batch *batch, fvi_text *where)
 {
-    fvi_text where = {0};
-    bool is_found = fvi_context_find_nonfinite(trainer->model->context, &where);
+    fv_model *m = t->model;
+    if (fvi_model_look(m) != FV_OK) return;
+    const float *y =
+        fvi_context_forward(m->look, batch->x, batch->n, true, t->targets.logits, t->step - 1);
+    t->kind->rows(fvi_context_output_gradient(m->look), y, &t->targets, batch->n);
+    fvi_context_find_nonfinite(m->look, where);
+    m->look->n = -1; /* nobody has asked for this run */
+}
+
+fv_status fvi_trainer_not_finite(fv_trainer *trainer, const fv_batch *batch, const char *when,
+                                 double loss)
+{
+    fvi_text *where = &trainer->where;
+    if (!isfinite(loss)) trainer_look(trainer, batch, where);
     fv_status s = fvi_fail(FV_E_NUMERIC,
                            "training stopped at %s: %s is not finite%s%s; "
                            "try a smaller learning rate",
                            when, isfinite(loss) ? "a gradient or a weight" : "the loss",
-                           is_found && where.data ? "; first in " : "",
-                           is_found && where.data ? where.data : "");
-    fvi_text_free(&where);
+                           where->data ? "; first in " : "", where->data ? where->data : "");
+    fvi_text_free(where);
     return s;
 }
 
@@ -103,5 +161,5 @@ fv_status fv_trainer_step(fv_trainer *trainer, const fv_batch *batch, double *lo
     if (loss) *loss = sum / batch->n;
     if (status != FV_E_NUMERIC) return status;
     snprintf(when, sizeof when, "step %lu", (unsigned long)trainer->step);
-    return fvi_trainer_not_finite(trainer, when, sum);
+    return fvi_trainer_not_finite(trainer, batch, when, sum);
 }

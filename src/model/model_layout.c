@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: MIT */
+/* Layouts: which layers take their neighbours along, how many images go through at a time, and
+   where each activation, gradient and state lies meanwhile. */
+#include "model/model_internal.h"
+
+#include <stdlib.h>
+
+#define LAYOUT_ALIGN 16 /* floats: 64 bytes */
+#define LAYOUT_MANY 4096
+#define LAYOUT_FOLD                                                                                \
+    16 /* places of an output from which scaling its kernel costs less than it saves */
+/* Floats of activations (and gradients) of one chunk of images: what stays in the second-level cache
+   beside the weights. */
+#define LAYOUT_CHUNK ((size_t)256 * 1024)
+/* Multiply-adds of a chunk for each of its weights: below it packing these again for every chunk
+   shows. */
+#define LAYOUT_PACK 1000.0
+
+/* One array, from the step that writes it to the last that reads it. Forward of node i is step i,
+   the loss step n_nodes, backward of node i step 2 * n_nodes - i. */
+typedef struct layout_span {
+    size_t *to; /* gets the offset */
+    int first, last;
+    size_t size, offset; /* floats of one image */
+} layout_span;
+
+/* What is known of the nodes while a layout is made. */
+typedef struct layout_work {
+    fvi_layout *layout;
+    const fv_model *model;
+    int *readers;        /* by home: how many read it, the caller of the output among them */
+    int *writer;         /* by home: the node that is run to write it */
+    int *last;           /* by home: the last step of forward that reads it */
+    bool *needed;        /* by node: weights stand before it, or in it, so that it has a gradient */
+    layout_span *y, *dy; /* by home */
+} layout_work;
+
+static fv_status layout_too_many(void)
+{
+    return fvi_fail(FV_E_SHAPE, "the model's activations are too many to count");
+}
+
+/* ---- Who takes whom along ---- */
+
+/* Views show the array of their input; nobody takes anybody along yet. */
+static void layout_begin(layout_work *work)
+{
+    fvi_layout *layout = work->layout;
+    const fv_model *model = work->model;
+    for (int i = 0; i < model->n_nodes; i++) {
+        const fvi_node *node = &model->node[i];
+        layout->home[i] = node->op->is_view ? layout->home[node->input[0]] : i;
+        layout->is_run[i] = !node->op->is_view && i != model->input;
+        layout->norm[i] = -1;
+        layout->y[i] = layout->dy[i] = layout->state[i] = layout->folded[i] = FVI_NOWHERE;
+        work->writer[i] = i;
+        for (int k = 0; k < node->n_inputs; k++) {
+            work->readers[layout->home[node->input[k]]] += !node->op->is_view;
+            work->needed[i] = work->needed[i] || work->needed[node->input[k]];
+        }
+        for (int k = 0; k < node->n_weights; k++)
+            work->needed[i] = work->needed[i] || !node->weight[k].is_state;
+        if (node->n_inputs > layout->most_inputs) layout->most_inputs = node->n_inputs;
+        if (node->scratch_floats > layout->scratch) layout->scratch = node->scratch_floats;
+    }
+    work->readers[layout->home[model->output]]++;
+}
+
+/* The node that writes what node i alone reads, where it could do node i's work as well; else -1. */
+static int layout_producer(const layout_work *work, int i)
+{
+    const fvi_node *node = &work->model->node[i];
+    const int from = node->n_inputs == 1 ? work->layout->home[node->input[0]] : -1;
+    if (from < 0 || work->readers[from] != 1) return -1;
+    const int writer = work->writer[from];
+    const fvi_node *producer = &work->model->node[writer];
+    const bool is_linear = !producer->op->is_linear || producer->op->is_linear(producer);
+    return is_linear && !work->layout->clips[writer] ? writer : -1;
+}
+
+/* Batch normalisation that does not train scales the channels of a convolution: so its weights are
+   scaled instead. */
+static bool layout_can_fold(const layout_work *work, int writer, int norm)
+{
+    const fvi_node *node = &work->model->node[norm], *producer = &work->model->node[writer];
+    const fv_shape *y = &producer->y_shape;
+    if (work->layout->use != FVI_PREDICT || !node->op->affine || !producer->op->can_fold)
+        return false;
+    const size_t channels = (size_t)y->dim[y->rank - 1];
+    return work->layout->norm[writer] < 0 && fvi_shape_equal(y, &node->y_shape) &&
+           fvi_image_floats(y) >= LAYOUT_FOLD * channels;
+}
+
+static bool layout_is_clip(const fvi_node *node)
+{
+    return node->n_weights == 0 && node->op->is_clipped && node->op->is_clipped(node);
+}
+
+/* The home of what a node gives becomes that of the layer it takes along. */
+static void layout_join(layout_work *work)
+{
+    fvi_layout *layout = work->layout;
+    for (int i = 0; i < work->model->n_nodes; i++) {
+        const fvi_node *node = &work->model->node[i];
+        const int writer = layout_producer(work, i);
+        if (writer < 0) continue;
+        if (layout_can_fold(work, writer, i))
+            layout->norm[writer] = i;
+        else if (layout_is_clip(node) && work->model->node[writer].op->can_clip)
+            layout->clips[writer] = true;
+        else
+            continue;
+        layout->home[layout->home[node->input[0]]] = i;
+        layout->is_run[i] = false;
+        work->writer[i] = writer;
+    }
+    for (int i = 0; i < work->model->n_nodes; i++) {
+        while (layout->home[i] != layout->home[layout->home[i]])
+            layout->home[i] = layout->home[layout->home[i]];
+    }
+}
+
+/* Where the only reader of a ReLU's output can take that ReLU's gradient along, it does. */
+static void layout_find_masks(layout_work *work)
+{
+    fvi_layout *layout = work->layout;
+    for (int i = 0; i < work->model->n_nodes; i++) {
+        const fvi_node *node = &work->model->node[i];
+        if (!layout->is_run[i] || !node->op->can_mask || node->n_inputs != 1) continue;
+        const int from = layout->home[node->input[0]];
+        const fvi_node *relu = &work->model->node[from];
+        if (work->readers[from] != 1 || !relu->op->is_clipped || !relu->op->is_clipped(relu))
+            continue;
+        layout->masks[i] = layout->is_masked[from] = true;
+    }
+}
+
+/* ---- How long everything lives ---- */
+
+static bool layout_size(layout_span *span, const fvi_node *node)
+{
+    size_t floats;
+    if (!fvi_sum(&floats, fvi_image_floats(&node->y_shape), LAYOUT_ALIGN - 1)) return false;
+    span->size = floats - floats % LAYOUT_ALIGN;
+    return true;
+}
+
+static void layout_until(layout_span *span, int step)
+{
+    if (step > span->last) span->last = step;
+}
+
+/* Outputs live until their last reader, of forward or of backward. */
+static void layout_live_outputs(layout_work *work)
+{
+    const fvi_layout *layout = work->layout;
+    const fv_model *model = work->model;
+    const int end = 2 * model->n_nodes;
+    for (int i = 0; i < model->n_nodes; i++) {
+        const fvi_node *node = &model->node[i];
+        if (!layout->is_run[i]) continue;
+        layout_span *y = &work->y[layout->home[i]];
+        y->first = i;
+        layout_until(y, i);
+        const bool goes_back = layout->has_gradients && work->needed[i];
+        if (goes_back && (!node->op->drops_y || layout->clips[i])) layout_until(y, end - i);
+        for (int k = 0; k < node->n_inputs; k++) {
+            layout_span *x = &work->y[layout->home[node->input[k]]];
+            const bool is_read = goes_back && (!node->op->drops_x || layout->masks[i]);
+            layout_until(x, is_read ? end - i : i);
+        }
+    }
+    layout_until(&work->y[layout->home[model->output]], model->n_nodes);
+}
+
+/* A gradient lives from the first reader's backward to its own layer's. One is needed only where
+   weights stand before it: that spares the first convolution its most expensive pass. The output's
+   is always there, for the loss to write. */
+static void layout_live_gradients(layout_work *work)
+{
+    const fvi_layout *layout = work->layout;
+    const fv_model *model = work->model;
+    const int end = 2 * model->n_nodes, output = layout->home[model->output];
+    work->dy[output].first = model->n_nodes;
+    for (int i = model->n_nodes - 1; i >= 0; i--) {
+        const fvi_node *node = &model->node[i];
+        if (!layout->is_run[i]) continue;
+        layout_span *dy = &work->dy[layout->home[i]];
+        if (dy->first == 0) dy->first = end - i;
+        layout_until(dy, end - i);
+        for (int k = 0; k < node->n_inputs && work->needed[i]; k++) {
+            layout_span *dx = &work->dy[layout->home[node->input[k]]];
+            if (dx->first == 0) dx->first = end - i;
+        }
+    }
+}
+
+/* A layer whose dx may be its dy gives its only input's gradient the same place. */
+static void layout_share_gradients(layout_work *work, int *shared)
+{
+    const fvi_layout *layout = work->layout;
+    const fv_model *model = work->model;
+    for (int i = model->n_nodes - 1; i >= 0; i--) {
+        const fvi_node *node = &model->node[i];
+        const int home = layout->home[i];
+        if (shared[home] < 0) shared[home] = home;
+        if (!layout->is_run[i] || !node->op->is_in_place) continue;
+        const int from = layout->home[node->input[0]];
+        if (from == model->input || !work->needed[from] || work->readers[from] != 1) continue;
+        shared[from] = shared[home];
+        layout_until(&work->dy[shared[home]], work->dy[from].last);
+    }
+}
+
+/* ---- Places: memory is used again once the last reader is done ---- */
+
+static int layout_by_size(const void *left, const void *right)
+{
+    const layout_span *a = left, *b = right;
+    if (a->size != b->size) return a->size < b->size ? 1 : -1;
+    return a->first < b->first ? -1 : a->first > b->first;
+}
+
+static int layout_by_step(const void *left, const void *right)
+{
+    const layout_span *a = left, *b = right;
+    if (a->first != b->first) return a->first < b->first ? -1 : 1;
+    return a->size < b->size ? 1 : a->size > b->size ? -1 : 0;
+}
+
+/* The smallest gap between the spans that live at the same time; `placed` is sorted by offset. */
+static bool layout_fit(layout_span *span, const layout_span *const *placed, int n)
+{
+    size_t end = 0, best = FVI_NOWHERE, best_gap = FVI_NOWHERE;
+    for (int i = 0; i < n; i++) {
+        const layout_span *other = placed[i];
+        if (other->last < span->first || span->last < other->first) continue;
+        if (other->offset > end && other->offset - end >= span->size &&
+            other->offset - end < best_gap) {
+            best = end;
+            best_gap = other->offset - end;
+        }
+        if (other->offset + other->size > end) end = other->offset + other->size;
+    }
+    span->offset = best == FVI_NOWHERE ? end : best;
+    size_t after;
+    return fvi_sum(&after, span->offset, span->size);
+}
+
+/* Best fit, the largest first. With very many layers in order of steps instead, which wastes a
+   little more memory but needs to look only at the spans that are alive. */
+static bool layout_place(layout_span *span, const layout_span **placed, int n, size_t *total)
+{
+    const bool in_order = n > LAYOUT_MANY;
+    int count = 0;
+    if (n > 0) qsort(span, (size_t)n, sizeof *span, in_order ? layout_by_step : layout_by_size);
+    for (int i = 0; i < n; i++) {
+        if (in_order) {
+            int alive = 0;
+            for (int k = 0; k < count; k++) {
+                if (placed[k]->last >= span[i].first) placed[alive++] = placed[k];
+            }
+            count = alive;
+        }
+        if (!layout_fit(&span[i], placed, count)) return false;
+        int at = count++;
+        for (; at > 0 && placed[at - 1]->offset > span[i].offset; at--)
+            placed[at] = placed[at - 1];
+        placed[at] = &span[i];
+        if (span[i].offset + span[i].size > *total) *total = span[i].offset + span[i].size;
+        *span[i].to = span[i].offset;
+    }
+    return true;
+}
+
+/* All arrays that there are, as one list of spans. */
+static fv_status layout_arrays(layout_work *work, const int *shared)
+{
+    fvi_layout *layout = work->layout;
+    const fv_model *model = work->model;
+    const size_t most = 2 * (size_t)model->n_nodes;
+    layout_span *span = fvi_alloc(most, sizeof *span, "a plan");
+    const layout_span **placed = span ? fvi_alloc(most, sizeof *placed, "a plan") : NULL;
+    fv_status status = placed ? FV_OK : FV_E_MEMORY;
+    const bool keeps = layout->use == FVI_LOOK && layout->has_gradients;
+    int n = 0;
+    for (int i = 0; status == FV_OK && i < model->n_nodes; i++) {
+        const bool is_output = i == layout->home[model->output];
+        if (layout->home[i] != i) continue;
+        if (!layout_size(&work->y[i], &model->node[i])) status = FV_E_SHAPE;
+        if (i != model->input) {
+            span[n] = work->y[i];
+            span[n++].to = &layout->y[i];
+        }
+        if (!layout->has_gradients || shared[i] != i || !(work->needed[i] || is_output)) continue;
+        span[n] = work->dy[i];
+        span[n].size = work->y[i].size;
+        span[n++].to = &layout->dy[i];
+    }
+    for (int i = 0; keeps && i < n; i++) {
+        span[i].first = 0;
+        span[i].last = 2 * model->n_nodes;
+    }
+    if (status == FV_OK && !layout_place(span, placed, n, &layout->floats)) status = FV_E_SHAPE;
+    for (int i = 0; status == FV_OK && layout->has_gradients && i < model->n_nodes; i++) {
+        const int home = layout->home[i];
+        if (shared[home] != home) layout->dy[home] = layout->dy[shared[home]];
+    }
+    fvi_free(placed);
+    fvi_free(span);
+    return status == FV_E_SHAPE ? layout_too_many() : status;
+}
+
+static fv_status layout_memory(layout_work *work)
+{
+    const size_t n = (size_t)work->model->n_nodes;
+    int *shared = fvi_alloc(n, sizeof *shared, "a plan");
+    if (!shared) return FV_E_MEMORY;
+    for (size_t i = 0; i < n; i++)
+        shared[i] = -1;
+    layout_live_outputs(work);
+    if (work->layout->has_gradients) {
+        layout_live_gradients(work);
+        layout_share_gradients(work, shared);
+    }
+    fv_status status = layout_arrays(work, shared);
+    fvi_free(shared);
+    return status;
+}
+
+/* ---- How many images at a time, and what that takes ---- */
+
+/* As many as stay in the cache, or as many as make the packing of weights small, if that is more.
+   Geometry alone decides: a sum over a batch is made chunk by chunk. */
+static int layout_chunk(fvi_layout *layout, const fv_model *model)
+{
+    const fv_shape *x = &model->node[model->input].y_shape;
+    double image = (double)layout->floats + (double)fvi_image_floats(x), weights = 0;
+    bool needs_batch = layout->use == FVI_LOOK;
+    for (int i = 0; i < model->n_nodes; i++) {
+        const fvi_node *node = &model->node[i];
+        const double products = fvi_model_multiplied(node);
+        layout->products += products;
+        if (products > 0) weights += (double)node->weight[0].count;
+        if (!layout->has_gradients) continue;
+        image += (double)node->state_per_image / sizeof(float);
+        needs_batch = needs_batch || node->op->needs_batch;
+    }
+    const double cached = (double)LAYOUT_CHUNK / (image > 1 ? image : 1);
+    const double packed = layout->products > 0 ? LAYOUT_PACK * weights / layout->products : 0;
+    const double chunk = cached > packed ? cached : packed;
+    if (needs_batch || chunk >= model->max_batch) return model->max_batch;
+    return chunk < 1 ? 1 : (int)chunk;
+}
+
+static fv_status layout_states(fvi_layout *layout, const fv_model *model)
+{
+    for (int i = 0; i < model->n_nodes; i++) {
+        const fvi_node *node = &model->node[i];
+        size_t bytes;
+        bool fits = fvi_mul(&bytes, node->state_per_image, (size_t)layout->chunk) &&
+                    fvi_sum(&bytes, bytes, node->state_fixed);
+        if (fits && bytes == 0) continue;
+        layout->state[i] = layout->states;
+        fits = fits && fvi_sum(&bytes, bytes, 63) &&
+               fvi_sum(&layout->states, layout->states, bytes - bytes % 64);
+        if (!fits) return layout_too_many();
+    }
+    return FV_OK;
+}
+
+/* Copies of weights that another layer's scales are folded into, each followed by a bias. Scale and
+   offset of the widest come last, and as many zeros. */
+static void layout_folded(fvi_layout *layout, const fv_model *model)
+{
+    size_t widest = 0;
+    for (int i = 0; i < model->n_nodes; i++) {
+        const fvi_node *node = &model->node[i];
+        if (layout->norm[i] < 0) continue;
+        const size_t channels = (size_t)node->y_shape.dim[node->y_shape.rank - 1];
+        const size_t floats = node->weight[0].count + channels + LAYOUT_ALIGN - 1;
+        layout->folded[i] = layout->folded_floats;
+        layout->folded_floats += floats - floats % LAYOUT_ALIGN;
+        if (channels > widest) widest = channels;
+    }
+    layout->fold_channels = widest;
+}
+
+static fv_status layout_blocks(fvi_layout *layout, const fv_model *model)
+{
+    size_t floats;
+    layout->chunk = layout_chunk(layout, model);
+    layout_folded(layout, model);
+    if (layout->has_gradients) FVI_TRY(layout_states(layout, model));
+    bool fits = fvi_mul(&floats, layout->floats, (size_t)layout->chunk) &&
+                fvi_mul(&floats, floats, sizeof(float));
+    return fits ? FV_OK : layout_too_many();
+}
+
+/* ---- Making ---- */
+
+static bool layout_allocate(fvi_layout *layout, layout_work *work, size_t n)
+{
+    layout->home = fvi_alloc(n, sizeof *layout->home, "a plan");
+    layout->norm = fvi_alloc(n, sizeof *layout->norm, "a plan");
+    layout->is_run = fvi_alloc(n, sizeof *layout->is_run, "a plan");
+    layout->clips = fvi_alloc(n, sizeof *layout->clips, "a plan");
+    layout->masks = fvi_alloc(n, sizeof *layout->masks, "a plan");
+    layout->is_masked = fvi_alloc(n, sizeof *layout->is_masked, "a plan");
+    layout->y = fvi_alloc(n, sizeof *layout->y, "a plan");
+    layout->dy = fvi_alloc(n, sizeof *layout->dy, "a plan");
+    layout->state = fvi_alloc(n, sizeof *layout->state, "a plan");
+    layout->folded = fvi_alloc(n, sizeof *layout->folded, "a plan");
+    work->readers = fvi_alloc(n, sizeof *work->readers, "a plan");
+    work->writer = fvi_alloc(n, sizeof *work->writer, "a plan");
+    work->needed = fvi_alloc(n, sizeof *work->needed, "a plan");
+    work->y = fvi_alloc(n, sizeof *work->y, "a plan");
+    work->dy = fvi_alloc(n, sizeof *work->dy, "a plan");
+    return layout->home && layout->norm && layout->is_run && layout->clips && layout->masks &&
+           layout->is_masked && layout->y && layout->dy && layout->state && layout->folded &&
+           work->readers && work->writer && work->needed && work->y && work->dy;
+}
+
+fv_status fvi_layout_make(fvi_layout *layout, const fv_model *model, fvi_use use)
+{
+    layout_work work = {.layout = layout, .model = model};
+    *layout =
+        (fvi_layout){.use = use, .has_gradients = use != FVI_PREDICT && !model->without_training};
+    fv_status status = layout_allocate(layout, &work, (size_t)model->n_nodes) ? FV_OK : FV_E_MEMORY;
+    if (status == FV_OK) {
+        layout_begin(&work);
+        if (use != FVI_LOOK) layout_join(&work);
+        layout_find_masks(&work);
+        status = layout_memory(&work);
+    }
+    if (status == FV_OK) status = layout_blocks(layout, model);
+    fvi_free(work.readers);
+    fvi_free(work.writer);
+    fvi_free(work.needed);
+    fvi_free(work.y);
+    fvi_free(work.dy);
+    return status;
+}
+
+void fvi_layout_free(fvi_layout *layout)
+{
+    fvi_free(layout->home);
+    fvi_free(layout->norm);
+    fvi_free(layout->is_run);
+    fvi_free(layout->clips);
+    fvi_free(layout->masks);
+    fvi_free(layout->is_masked);
+    fvi_free(layout->y);
+    fvi_free(layout->dy);
+    fvi_free(layout->state);
+    fvi_free(layout->folded);
+    *layout = (fvi_layout){0};
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+/* Layers that take others along, memory used again, chunks of images, threads: none of it changes
+   what a network gives or learns. On networks drawn at random. */
+#include "model_nets.h"
+
+#include "train/train_internal.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#define OUTPUTS 3
+#define LAYERS 14
+#define BATCH 5
+#define LARGE 100 /* a side from which a batch comes in chunks */
+
+typedef struct drawn {
+    uint32_t graph;
+    uint64_t at;
+} drawn;
+
+static int draw(drawn *d, int below)
+{
+    return fvi_rng_int(d->graph, FVI_RNG_TEST, 2, d->at++, below);
+}
+
+/* One more layer, on one of the last few: all of one shape. Not all kinds have weights, and some are
+   there to be taken along, or not to be. */
+static void draw_layer(fv_model *m, drawn *d, int i, bool has_norm)
+{
+    const int reach = i > 4 && draw(d, 3) ? 4 : i;
+    const int a = i - 1 - draw(d, reach), b = i - 1 - draw(d, reach);
+    fv_conv2d_config conv = {.filters = 2, .kernel_size = {3, 3}, .padding = FV_SAME};
+    switch (draw(d, 11)) {
+    case 0:
+        fv_sum(m, a, b);
+        break;
+    case 1:
+        fv_activation(m, a, FV_TANH);
+        break;
+    case 2:
+    case 3:
+        fv_relu(m, i - 1);
+        break;
+    case 4:
+        fv_activation(m, i - 1, FV_RELU);
+        break;
+    case 5:
+        conv.activation = draw(d, 2) ? FV_RELU : FV_TANH;
+        fv_conv2d(m, a, &conv);
+        break;
+    case 6:
+        fv_dropout(m, a, 0.3f);
+        break;
+    case 7:
+        fv_maxpool2d(
+            m, a, &(fv_pool2d_config){.pool_size = {2, 2}, .strides = {1, 1}, .padding = FV_SAME});
+        break;
+    case 8:
+        fv_dense(m, a, &(fv_dense_config){.units = 2});
+        break;
+    default:
+        conv.without_bias = draw(d, 2);
+        fv_conv2d(m, i - 1, &conv);
+        if (has_norm) fv_batch_normalization(m, FV_LAST, NULL);
+    }
+}
+
+/* All loose ends joined, then three outputs. */
+static fv_model *draw_model(uint32_t graph, int side, bool has_norm, int threads)
+{
+    drawn d = {.graph = graph};
+    fv_model *m = fv_model_new("drawn", &(fv_model_config){.threads = threads, .seed = graph});
+    int end[2 * LAYERS + 1], n = 0;
+    fv_input(m, side, 5, 2);
+    while (m->n_nodes < LAYERS)
+        draw_layer(m, &d, m->n_nodes, has_norm);
+    const int layers = m->n_nodes;
+    for (int i = 1; i < layers; i++) {
+        bool is_read = false;
+        for (int j = i + 1; j < layers; j++)
+            for (int k = 0; k < m->node[j].n_inputs; k++)
+                is_read = is_read || m->node[j].input[k] == i;
+        if (!is_read) end[n++] = i;
+    }
+    for (int i = 0; i < n; i++)
+        end[i] = side > LARGE ? fv_global_avgpool2d(m, end[i]) : fv_flatten(m, end[i]);
+    fv_dense(m, n > 1 ? fv_concatenate(m, end, n, NULL) : end[0],
+             &(fv_dense_config){.units = OUTPUTS});
+    assert_ok(fv_model_build(m, FV_LAST, BATCH));
+    fv_tensor w;
+    for (int i = 0; i < m->n_nodes; i++) /* statistics that differ from 0 and 1 */
+        for (int k = 0; k < m->node[i].n_weights; k++)
+            if (m->node[i].weight[k].is_state) {
+                assert_ok(fv_model_weight(m, m->node[i].name, m->node[i].weight[k].name, &w));
+                for (size_t j = 0; j < 2; j++)
+                    ((float *)w.data)[j] = 0.5f + 0.25f * (float)(i % 4) + 0.1f * (float)j;
+            }
+    return m;
+}
+
+static bool is_folded(const fv_model *m)
+{
+    return m->context->layout.folded_floats > 0;
+}
+
+/* ---- prediction ---- */
+
+static int layout_clips, layout_folds, layout_chunked;
+
+static void count_layouts(const fv_model *m)
+{
+    for (int i = 0; i < m->n_nodes; i++) {
+        layout_clips += m->context->layout.clips[i];
+        layout_folds += m->context->layout.norm[i] >= 0;
+    }
+    layout_chunked += m->context->layout.chunk < m->max_batch;
+}
+
+static void check_predict(uint32_t graph, int side, bool has_norm)
+{
+    enum { N = 2 * BATCH + 1 };
+    const size_t in = (size_t)side * 10;
+    float *x = fvi_alloc(N * in, sizeof *x, ""), y[3][N * OUTPUTS];
+    const float *kept;
+    nets_fill(x, N * in, graph);
+    for (int threads = 1; threads <= 3; threads++) {
+        fv_model *m = draw_model(graph, side, has_norm, threads);
+        if (threads == 1) count_layouts(m);
+        assert_ok(fv_model_predict(m, y[threads - 1], x, N));
+        nets_same(y[0], y[threads - 1], N * OUTPUTS);
+        for (int i = 0; i < N && threads == 1; i++) { /* one by one */
+            assert_ok(fv_model_predict(m, y[1], x + (size_t)i * in, 1));
+            nets_same(y[0] + i * OUTPUTS, y[1], OUTPUTS);
+        }
+        assert_ok(fv_model_forward(m, &kept, x, BATCH, false));
+        float largest = 1;
+        for (int i = 0; i < BATCH * OUTPUTS; i++)
+            largest = fmaxf(largest, fabsf(kept[i]));
+        for (int i = 0; i < BATCH * OUTPUTS; i++) {
+            const float off = fabsf(kept[i] - y[0][i]);
+            if (off > (is_folded(m) ? 1e-5f * largest : 0))
+                fail_msg("graph %u: %g is %g", graph, (double)y[0][i], (double)kept[i]);
+        }
+        fv_model_free(m);
+    }
+    fvi_free(x);
+}
+
+static void test_prediction(void **state)
+{
+    (void)state;
+    layout_clips = layout_folds = layout_chunked = 0;
+    for (uint32_t graph = 0; graph < 60; graph++)
+        check_predict(graph, 6, graph % 2);
+    for (uint32_t graph = 60; graph < 66; graph++)
+        check_predict(graph, 4000, graph % 2);
+    assert_true(layout_clips > 20 && layout_folds > 30 && layout_chunked > 3);
+}
+
+/* Weights may be written between two calls, also those that others are folded into. */
+static void test_folded_weights_follow(void **state)
+{
+    (void)state;
+    float x[48], y[3][48];
+    fv_tensor w;
+    fv_model *m = fv_model_new("fold", NULL);
+    fv_input(m, 4, 4, 3);
+    fv_conv2d(m, FV_LAST,
+              &(fv_conv2d_config){.filters = 3, .kernel_size = {3, 3}, .padding = FV_SAME});
+    fv_batch_normalization(m, FV_LAST, NULL);
+    assert_ok(fv_model_build(m, FV_LAST, 1));
+    assert_true(is_folded(m));
+    nets_fill(x, 48, 1);
+    assert_ok(fv_model_predict(m, y[0], x, 1));
+    assert_ok(fv_model_weight(m, "batch_normalization", "gamma", &w));
+    ((float *)w.data)[1] = 3;
+    assert_ok(fv_model_weight(m, "conv2d", "bias", &w));
+    ((float *)w.data)[2] = 5;
+    assert_ok(fv_model_predict(m, y[1], x, 1));
+    const float scale = 1 / sqrtf(1.001f);
+    for (int i = 0; i < 48; i++) {
+        const float expected = i % 3 == 1   ? 3 * y[0][i]
+                               : i % 3 == 2 ? y[0][i] + 5 * scale
+                                            : y[0][i];
+        assert_true(fabsf(y[1][i] - expected) < 1e-5f);
+    }
+    fv_model_free(m);
+}
+
+/* Who is taken along and who is not. */
+static void test_who_is_taken_along(void **state)
+{
+    (void)state;
+    const fv_conv2d_config conv = {.filters = 2, .kernel_size = {3, 3}, .padding = FV_SAME};
+    fv_conv2d_config bent = conv;
+    bent.activation = FV_TANH;
+    fv_model *m = fv_model_new("along", NULL);
+    int in = fv_input(m, 6, 6, 2);
+    int first = fv_conv2d(m, in, &conv), relu = fv_relu(m, fv_flatten(m, first));
+    int tanh = fv_conv2d(m, in, &bent), over_tanh = fv_relu(m, tanh);
+    int twice = fv_conv2d(m, in, &conv), over_twice = fv_relu(m, twice);
+    int norm = fv_batch_normalization(m, fv_conv2d(m, in, &conv), NULL);
+    int slope = fv_add(m, "ReLU", &norm, 1, &(fv_relu_config){.negative_slope = 0.5f},
+                       sizeof(fv_relu_config));
+    int ends[5] = {relu, fv_flatten(m, over_tanh), fv_flatten(m, over_twice), fv_flatten(m, twice),
+                   fv_flatten(m, slope)};
+    fv_concatenate(m, ends, 5, NULL);
+    assert_ok(fv_model_build(m, FV_LAST, 1));
+    const fvi_layout *predict = &m->context->layout;
+    assert_true(predict->clips[first] && !predict->is_run[relu]);
+    assert_int_equal(predict->home[first], relu);
+    assert_true(!predict->clips[tanh] && predict->is_run[over_tanh]);
+    assert_true(!predict->clips[twice] && predict->is_run[over_twice]);
+    assert_true(predict->norm[norm - 1] == norm && !predict->clips[norm - 1]);
+    assert_true(!predict->is_run[norm] && predict->is_run[slope]);
+    fvi_layout train;
+    assert_ok(fvi_layout_make(&train, m, FVI_TRAIN));
+    assert_true(train.clips[first] && train.norm[norm - 1] < 0 && train.is_run[norm]);
+    fvi_layout_free(&train);
+    fv_model_free(m);
+}
+
+/* ---- training ---- */
+
+#define RATE 0.25f
+
+static fv_dataset *draw_dataset(const float *x, int side)
+{
+    fv_dataset *d = NULL;
+    const int32_t y[1] = {OUTPUTS - 1};
+    const fv_tensor tx = {{4, {1, side, 5, 2}}, FV_FLOAT32, (void *)(uintptr_t)x};
+    const fv_tensor ty = {{1, {1}}, FV_INT32, (void *)(uintptr_t)y};
+    assert_ok(fv_dataset_from_arrays(&d, &tx, &ty, NULL, OUTPUTS));
+    return d;
+}
+
+/* The weights after a step down the gradients that the layers give one by one. */
+static float *step_by_hand(fv_model *m, const fv_dataset *d, const float *x, const int32_t *label)
+{
+    const fvi_loss_kind *kind;
+    fvi_targets t;
+    assert_ok(fvi_loss_choose(&kind, &t, m, d, FV_LOSS_AUTO));
+    t.label = label;
+    assert_ok(fvi_model_look(m));
+    const float *y = fvi_context_forward(m->look, x, BATCH, true, t.logits, 0);
+    kind->rows(fvi_context_output_gradient(m->look), y, &t, BATCH);
+    fvi_context_backward(m->look);
+    float *w = fvi_copy(m->weights, m->weight_floats * sizeof *w, "");
+    assert_non_null(w);
+    m->kernels->sgd(m->trainable_floats, w, m->look->lane->gradients, NULL,
+                    &(fvi_sgd){.rate = RATE});
+    return w;
+}
+
+static void check_step(uint32_t graph, int side, bool has_norm)
+{
+    const size_t in = (size_t)side * 10;
+    float *x = fvi_alloc(BATCH * in, sizeof *x, ""), *by_hand = NULL, *first = NULL;
+    const int32_t label[BATCH] = {0, 1, 2, 1, 0};
+    const fv_batch batch = {.n = BATCH, .x = x, .y = label};
+    const fv_fit_config config = {.optimizer = {.kind = FV_SGD, .learning_rate = RATE}};
+    nets_fill(x, BATCH * in, graph);
+    fv_dataset *d = draw_dataset(x, side);
+    for (int threads = 1; threads <= 3; threads++) {
+        fv_trainer *t = NULL;
+        fv_model *m = draw_model(graph, side, has_norm, threads);
+        fv_model *other = threads == 1 ? draw_model(graph, side, has_norm, 1) : NULL;
+        if (other) by_hand = step_by_hand(other, d, x, label);
+        assert_ok(fv_trainer_new(&t, m, d, &config));
+        assert_ok(fv_trainer_step(t, &batch, NULL));
+        if (!first) first = fvi_copy(m->weights, m->weight_floats * sizeof *first, "");
+        nets_same(first, m->weights, m->weight_floats);
+        fvi_layout train;
+        assert_ok(fvi_layout_make(&train, m, FVI_TRAIN));
+        const bool is_chunked = train.chunk < BATCH;
+        layout_chunked += is_chunked;
+        fvi_layout_free(&train);
+        if (!is_chunked) nets_same(by_hand, m->weights, m->weight_floats);
+        for (size_t i = 0; i < m->weight_floats; i++)
+            if (fabsf(by_hand[i] - first[i]) > 2e-5f * fmaxf(1, fabsf(by_hand[i])))
+                fail_msg("graph %u: %g is %g", graph, (double)first[i], (double)by_hand[i]);
+        fv_trainer_free(t);
+        fv_model_free(m);
+        fv_model_free(other);
+    }
+    fv_dataset_free(d);
+    fvi_free(first);
+    fvi_free(by_hand);
+    fvi_free(x);
+}
+
+static void test_training(void **state)
+{
+    (void)state;
+    layout_chunked = 0;
+    for (uint32_t graph = 100; graph < 150; graph++)
+        check_step(graph, 6, graph % 2);
+    assert_int_equal(layout_chunked, 0);
+    for (uint32_t graph = 150; graph < 160; graph++)
+        check_step(graph, 4000, graph % 5 == 0);
+    assert_true(layout_chunked >= 20);
+}
+
+/* ---- memory ---- */
+
+/* A chunk's memory does not grow with the batch; that of a step to be looked into does. */
+static void test_memory_of_a_batch(void **state)
+{
+    (void)state;
+    size_t bytes[3][2];
+    for (int i = 0; i < 2; i++) {
+        fv_model *m = fv_model_new("memory", &(fv_model_config){.threads = 2});
+        fv_input(m, 64, 64, 3);
+        for (int k = 0; k < 6; k++) {
+            fv_conv2d(m, FV_LAST,
+                      &(fv_conv2d_config){.filters = 8, .kernel_size = {3, 3}, .padding = FV_SAME});
+            fv_relu(m, FV_LAST);
+        }
+        fv_dense(m, fv_global_avgpool2d(m, FV_LAST), &(fv_dense_config){.units = 2});
+        assert_ok(fv_model_build(m, FV_LAST, i ? 256 : 64));
+        assert_ok(fvi_context_bytes(&bytes[0][i], m, FVI_PREDICT));
+        assert_ok(fvi_context_bytes(&bytes[1][i], m, FVI_TRAIN));
+        assert_ok(fvi_context_bytes(&bytes[2][i], m, FVI_LOOK));
+        fv_model_free(m);
+    }
+    assert_true(bytes[0][1] < 8000000 && bytes[1][1] < 16000000);
+    assert_true(bytes[0][0] == bytes[0][1] && bytes[1][0] == bytes[1][1]);
+    assert_true(bytes[2][1] > 3 * bytes[2][0] && bytes[2][0] > 8 * bytes[1][0]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_prediction),         cmocka_unit_test(test_folded_weights_follow),
+        cmocka_unit_test(test_who_is_taken_along), cmocka_unit_test(test_training),
+        cmocka_unit_test(test_memory_of_a_batch),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
