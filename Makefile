@@ -1,6 +1,6 @@
 # The two commands a newcomer needs: make demo, make test. The rest: make help.
 .DEFAULT_GOAL := help
-.PHONY: help demo test build setup debug asan tsan bench format lint install clean
+.PHONY: help demo test build setup debug asan tsan aarch64 wasm bench format lint install clean
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 PREFIX ?= /usr/local
 ROUNDS ?= 5
@@ -29,13 +29,15 @@ build/build.ninja:
 build-%/build.ninja:
 	cmake --preset $*
 
-debug asan tsan: %: build-%/build.ninja
+debug asan tsan aarch64 wasm: %: build-%/build.ninja
 	cmake --build --preset $@ -j $(JOBS)
 	ctest --preset $@ -j $(JOBS)
 	@tools/skipped.sh build-$@
 debug: ## build with asserts and run every test
 asan: ## the same under clang's address and undefined-behaviour sanitizers
 tsan: ## the threaded tests under clang's thread sanitizer
+aarch64: ## the kernels' tests for 64-bit ARM, under qemu (tools/setup.sh --cross)
+wasm: ## the kernels' tests for WebAssembly, under node (likewise)
 
 bench: setup build/build.ninja ## time every kernel, then networks and layers against others (ROUNDS=5)
 	cmake --build build --target bench fovea_cli -j $(JOBS)

@@ -1,21 +1,44 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Compiles the kernels of each instruction set with every compiler there is and looks whether their sums stay in registers.
+# Compiles the kernels of each instruction set with every compiler there is, gcc and clang, for x86-64 and aarch64, and looks
+# whether their sums stay in registers.
 # usage: test_spills.sh FOVEA SOURCE
 set -u
 source=$2
-[ "$(uname -m)" = x86_64 ] || { echo "skipped: reads x86-64 code"; exit 77; }
-command -v objdump > /dev/null || { echo "skipped: no objdump"; exit 77; }
 work=$(mktemp -d) && trap 'rm -rf "$work"' EXIT
-objects=()
-for compiler in gcc clang; do
-    command -v $compiler > /dev/null || continue
-    for isa in generic sse2 avx2 avx512; do
-        object=$work/$compiler-$isa.o
-        $compiler -std=c17 -O3 -fPIC -ffp-contract=off -I"$source/include" -I"$source/src" \
-            -c "$source/src/kernels/kernels_$isa.c" -o "$object" || exit 1
-        objects+=("$object")
+looked=0
+failed=0
+
+# OBJDUMP ISAS COMPILER...
+look() {
+    local objdump=$1 isas=$2 isa objects=()
+    shift 2
+    if ! command -v "$1" > /dev/null || ! command -v "$objdump" > /dev/null; then
+        echo "skipped: sums in registers as compiled by $*: no such compiler, or no $objdump"
+        return
+    fi
+    for isa in $isas; do
+        "$@" -std=c17 -O3 -fPIC -ffp-contract=off -I"$source/include" -I"$source/src" \
+            -c "$source/src/kernels/kernels_$isa.c" -o "$work/$isa.o" || exit 1
+        objects+=("$work/$isa.o")
     done
-done
-[ ${#objects[@]} -gt 0 ] || { echo "skipped: no gcc, no clang"; exit 77; }
-python3 "$source/tools/spills.py" objdump "${objects[@]}"
+    looked=1
+    echo "$*:"
+    python3 "$source/tools/spills.py" "$objdump" "${objects[@]}" || failed=1
+}
+
+case $(uname -m) in
+x86_64)
+    look objdump 'generic sse2 avx2 avx512' gcc
+    look objdump 'generic sse2 avx2 avx512' clang
+    look aarch64-linux-gnu-objdump 'generic neon' aarch64-linux-gnu-gcc
+    [ ! -d /usr/aarch64-linux-gnu/include ] ||
+        look aarch64-linux-gnu-objdump 'generic neon' clang --target=aarch64-linux-gnu
+    ;;
+aarch64)
+    look objdump 'generic neon' gcc
+    look objdump 'generic neon' clang
+    ;;
+esac
+[ "$failed" = 0 ] || exit 1
+[ "$looked" = 1 ] || { echo "skipped: reads the code of x86-64 and aarch64"; exit 77; }

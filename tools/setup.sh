@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that everything needed to build is installed. Safe to run again: when nothing is missing it
-# only looks. --sanitizers: also what make asan, make tsan, make format and make lint need.
+# only looks. --sanitizers: also what make asan, make tsan, make format and make lint need. --cross: also
+# what make aarch64 and make wasm need.
 set -euo pipefail
 
 packages=(build-essential cmake ninja-build pkg-config python3
@@ -9,8 +10,13 @@ packages=(build-essential cmake ninja-build pkg-config python3
 for option in "$@"; do
     case $option in
     --sanitizers) packages+=(clang libclang-rt-14-dev clang-tidy clang-format) ;;
+    --cross)
+        packages+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+            clang lld wasi-libc libclang-rt-14-dev-wasm32)
+        command -v node >/dev/null || packages+=(nodejs)
+        ;;
     *)
-        echo "setup.sh: unknown option $option; it knows --sanitizers" >&2
+        echo "setup.sh: unknown option $option; it knows --sanitizers and --cross" >&2
         exit 2
         ;;
     esac
@@ -40,12 +46,19 @@ else
     exit 1
 fi
 
+# Where nothing answers, it ends instead of hanging.
+apt() {
+    "${as_root[@]}" DEBIAN_FRONTEND=noninteractive timeout 900 \
+        apt-get -o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 "$@"
+}
 install() {
-    "${as_root[@]}" DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y --no-install-recommends "${missing[@]}"
+    apt install -y --no-install-recommends "${missing[@]}"
 }
 echo "Installing ${missing[*]}"
 if ! apt-get install --simulate "${missing[@]}" >/dev/null 2>&1 || ! install; then
-    "${as_root[@]}" apt-get update # the lists of packages were missing or old
-    install
+    # the lists of packages were missing or old
+    if ! apt update || ! install; then
+        echo "setup.sh: apt-get could not install ${missing[*]}: can the package registry be reached?" >&2
+        exit 1
+    fi
 fi

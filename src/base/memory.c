@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#if !defined(__wasi__)
 #include <sys/resource.h>
 #include <unistd.h>
+#endif
 
 #define MEMORY_ALIGN 64
 
@@ -97,6 +99,13 @@ void fv_free(void *memory)
     fvi_free(memory);
 }
 
+#if defined(__wasi__)
+/* Nobody says how much there is: the addresses are the limit. */
+size_t fvi_memory_limit(void)
+{
+    return SIZE_MAX / 5 * 4;
+}
+#else
 /* The number in a small file of the kernel; SIZE_MAX for "max", or when there is no such file. */
 static size_t memory_number_in(const char *path)
 {
@@ -154,6 +163,7 @@ size_t fvi_memory_limit(void)
     if (group < limit) limit = group;
     return limit;
 }
+#endif
 
 void fvi_alloc_fail_at(long k)
 {

@@ -68,7 +68,7 @@ static const option_row option_rows[] = {
     {"mode", "MODE", OPTION_TEXT, AT(mode), 0, 0, "train or infer (train)"},
     {"seconds", "S", OPTION_NUMBER, AT(seconds), 0.001, 3600, "measure each for so long (2)"},
     {"isa", "NAME", OPTION_TEXT, AT(isa), 0, 0,
-     "use this instruction set: generic, sse2, avx2, avx512 (FOVEA_ISA, or the best there is)"},
+     "use this instruction set: generic, sse2, avx2, avx512, neon (FOVEA_ISA, or the best)"},
 };
 #define OPTION_COUNT (sizeof option_rows / sizeof option_rows[0])
 #define OPTION_HELP 1000

@@ -25,6 +25,10 @@ extern const fvi_kernels fvi_kernels_generic;
 extern const fvi_kernels fvi_kernels_sse2;
 extern const fvi_kernels fvi_kernels_avx2;
 extern const fvi_kernels fvi_kernels_avx512;
+#elif defined(__aarch64__)
+extern const fvi_kernels fvi_kernels_neon;
+#elif defined(__wasm_simd128__)
+extern const fvi_kernels fvi_kernels_wasm128;
 #endif
 
 #endif

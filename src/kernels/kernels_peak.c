@@ -8,11 +8,17 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 /* Chains that do not wait for each other: more than two units times a latency of 4 or 5, and with
-   the two operands still within 16 registers (or 32). */
+   the two operands still within 16 registers (or 32). ARM's large cores have four units. */
+#if defined(__aarch64__)
+#define PEAK_CHAINS 16
+#else
 #define PEAK_CHAINS 12
+#endif
 #define PEAK_STEPS 4096
 #define PEAK_LOOPS 64 /* a thread and call: half a millisecond, much more than waking it takes */
 #if defined(__clang__)
@@ -51,6 +57,9 @@ FVI_ISA_END
 FVI_ISA_BEGIN("avx512f")
 PEAK_LOOP(avx512, 16, _mm512_fmadd_ps)
 FVI_ISA_END
+#elif defined(__aarch64__)
+#define PEAK_NEON(x, y, z) vfmaq_f32((z), (x), (y))
+PEAK_LOOP(neon, 4, PEAK_NEON)
 #endif
 
 static const struct peak_row {
@@ -58,10 +67,12 @@ static const struct peak_row {
     int lanes;
     float (*loop)(float half);
 } peak_rows[] = {
-    {"generic", 4, peak_generic}, /* and those that have no fused multiply-add either: sse2 */
+    {"generic", 4, peak_generic}, /* and those that have no fused multiply-add either */
 #if defined(__x86_64__)
     {"avx2", 8, peak_avx2},
     {"avx512", 16, peak_avx512},
+#elif defined(__aarch64__)
+    {"neon", 4, peak_neon},
 #endif
 };
 

@@ -32,6 +32,10 @@ static const struct select_row {
     {&fvi_kernels_sse2, select_always},
     {&fvi_kernels_avx2, select_avx2},
     {&fvi_kernels_avx512, select_avx512},
+#elif defined(__aarch64__)
+    {&fvi_kernels_neon, select_always},
+#elif defined(__wasm_simd128__)
+    {&fvi_kernels_wasm128, select_always},
 #endif
 };
 
