@@ -38,6 +38,16 @@ static double seconds_now(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+/* oneDNN's sizes of the weights: with groups, these come first. Their number. */
+static int weight_sizes(dnnl_dims_t dims, const fvi_conv *g)
+{
+    const int groups = g->groups > 1 ? g->groups : 1, has_groups = groups > 1;
+    const int sizes[] = {groups, g->F / groups, g->C / groups, g->KH, g->KW};
+    for (int i = 0; i < 4 + has_groups; ++i)
+        dims[i] = sizes[i + !has_groups];
+    return 4 + has_groups;
+}
+
 /* ---- One pass as oneDNN does it ---- */
 
 typedef struct peer {
@@ -89,7 +99,9 @@ static void peer_describe(dnnl_convolution_desc_t *d, const bench_conv *c, bench
                           int layout)
 {
     const fvi_conv *g = &c->g;
-    const dnnl_dims_t x = {c->N, g->C, g->H, g->W}, w = {g->F, g->C, g->KH, g->KW};
+    const dnnl_dims_t x = {c->N, g->C, g->H, g->W};
+    dnnl_dims_t w;
+    const int w_rank = weight_sizes(w, g);
     const dnnl_dims_t y = {c->N, g->F, g->OH, g->OW}, b = {g->F};
     const dnnl_dims_t strides = {g->SH, g->SW}, before = {g->pad_top, g->pad_left};
     const dnnl_dims_t after = {(g->OH - 1) * g->SH + g->KH - g->H - g->pad_top,
@@ -98,7 +110,7 @@ static void peer_describe(dnnl_convolution_desc_t *d, const bench_conv *c, bench
     const dnnl_alg_kind_t direct = dnnl_convolution_direct;
     dnnl_memory_desc_t xd, wd, yd, bd;
     check(dnnl_memory_desc_init_by_tag(&xd, 4, x, dnnl_f32, tag));
-    check(dnnl_memory_desc_init_by_tag(&wd, 4, w, dnnl_f32, dnnl_format_tag_any));
+    check(dnnl_memory_desc_init_by_tag(&wd, w_rank, w, dnnl_f32, dnnl_format_tag_any));
     check(dnnl_memory_desc_init_by_tag(&yd, 4, y, dnnl_f32, tag));
     check(dnnl_memory_desc_init_by_tag(&bd, 1, b, dnnl_f32, dnnl_a));
     if (pass == BENCH_FORWARD)
@@ -147,13 +159,18 @@ static void peer_end(peer *p)
 static void peer_set_weights(const peer *p, const bench_conv *c)
 {
     const fvi_conv *g = &c->g;
-    const dnnl_dims_t w = {g->F, g->C, g->KH, g->KW};
+    dnnl_dims_t w;
     dnnl_memory_desc_t md;
+    const int rank = weight_sizes(w, g);
+    /* HWIO: group, filter, channel, kh, kw from element to element; the filters of a group lie
+       together */
+    const ptrdiff_t F = g->F, C = w[rank - 3], own = w[rank - 4];
+    const dnnl_dims_t steps = {own, 1, F, g->KW * C * F, C * F};
     const dnnl_memory_desc_t *to;
     dnnl_memory_t from;
     dnnl_primitive_desc_t pd;
     dnnl_primitive_t reorder;
-    check(dnnl_memory_desc_init_by_tag(&md, 4, w, dnnl_f32, dnnl_hwio));
+    check(dnnl_memory_desc_init_by_strides(&md, rank, w, dnnl_f32, steps + (rank == 4)));
     check(dnnl_memory_create(&from, &md, layers_engine, c->w));
     check(dnnl_memory_get_memory_desc(p->memory[1], &to));
     check(dnnl_reorder_primitive_desc_create(&pd, &md, layers_engine, to, layers_engine, NULL));

@@ -57,6 +57,7 @@ static double *case_start(size_t n, const float *from, size_t period, bool is_bo
 static void case_solve(conv_case *t)
 {
     const fvi_conv *g = &t->g;
+    const ptrdiff_t groups = g->groups > 1 ? g->groups : 1, C = g->C / groups;
     for (size_t p = 0; p < t->y_size; ++p) { /* one output value */
         const ptrdiff_t f = (ptrdiff_t)p % g->F, ow = (ptrdiff_t)p / g->F % g->OW;
         const ptrdiff_t oh = (ptrdiff_t)p / g->F / g->OW % g->OH;
@@ -68,9 +69,10 @@ static void case_solve(conv_case *t)
             const ptrdiff_t h = oh * g->SH + tap / g->KW * g->DH - g->pad_top;
             const ptrdiff_t w = ow * g->SW + tap % g->KW * g->DW - g->pad_left;
             if (h < 0 || h >= g->H || w < 0 || w >= g->W) continue;
-            for (ptrdiff_t c = 0; c < g->C; ++c) {
-                const ptrdiff_t ix = ((n * g->H + h) * g->W + w) * g->C + c;
-                const ptrdiff_t iw = (tap * g->C + c) * g->F + f;
+            for (ptrdiff_t c = 0; c < C; ++c) {
+                const ptrdiff_t first = f / (g->F / groups) * C; /* channel of the group */
+                const ptrdiff_t ix = ((n * g->H + h) * g->W + w) * g->C + first + c;
+                const ptrdiff_t iw = (tap * C + c) * g->F + f;
                 const double x = (double)t->x[ix], weight = (double)t->w[iw];
                 t->y[p] += x * weight;
                 t->y_bound[p] += fabs(x * weight);
@@ -89,6 +91,7 @@ static conv_case case_new(fvi_conv g, int N, uint64_t seed)
     t.x_size = (size_t)N * (size_t)g.H * (size_t)g.W * (size_t)g.C;
     t.y_size = (size_t)N * (size_t)g.OH * (size_t)g.OW * (size_t)g.F;
     t.w_size = (size_t)g.KH * (size_t)g.KW * (size_t)g.C * (size_t)g.F;
+    if (g.groups > 1) t.w_size /= (size_t)g.groups;
     t.b_size = (size_t)g.F;
     t.x = case_random(t.x_size, 1, seed);
     t.w = case_random(t.w_size, 2, seed);
@@ -120,10 +123,11 @@ static const char *case_text(const conv_case *t, const char *isa, const char *wh
 {
     static char text[300];
     const fvi_conv *g = &t->g;
-    snprintf(text, sizeof text,
-             "%s %s: N %d H %d W %d C %d F %d K %dx%d S %dx%d D %dx%d pad %d %d out %dx%d", isa,
-             what, t->N, g->H, g->W, g->C, g->F, g->KH, g->KW, g->SH, g->SW, g->DH, g->DW,
-             g->pad_top, g->pad_left, g->OH, g->OW);
+    snprintf(
+        text, sizeof text,
+        "%s %s: N %d H %d W %d C %d F %d groups %d K %dx%d S %dx%d D %dx%d pad %d %d out %dx%d",
+        isa, what, t->N, g->H, g->W, g->C, g->F, g->groups, g->KH, g->KW, g->SH, g->SW, g->DH,
+        g->DW, g->pad_top, g->pad_left, g->OH, g->OW);
     return text;
 }
 
@@ -286,14 +290,28 @@ static int axis_out(int n, int k, int s, int d, int before, int after)
 
 static const int channel_list[] = {1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 31, 32, 33, 40, 65};
 
-static void test_random_geometries(void **state)
+/* Groups of few channels, or of one. */
+static void draw_groups(fvi_conv *g, const int *r)
 {
-    (void)state;
+    static const int depthwise_list[] = {1, 3, 17, 64, 130};
+    const bool is_depthwise = r[0] % 3 > 0;
+    if (is_depthwise) {
+        g->groups = g->C = depthwise_list[(size_t)r[1] % FVI_COUNT(depthwise_list)];
+        g->F = g->C * (r[2] % 2 ? 1 : 1 + r[2] / 2 % 4);
+    } else {
+        g->groups = 2 + r[1] % 5;
+        g->C = g->groups * (1 + r[2] % 19);
+        g->F = g->groups * (1 + r[2] / 19 % 19);
+    }
+}
+
+static void random_geometries(int geometries, uint64_t seed, bool has_groups)
+{
     uint64_t at = 0;
-    for (int done = 0; done < GEOMETRIES;) {
-        int r[16];
-        for (int i = 0; i < 16; ++i)
-            r[i] = fvi_rng_int(5, FVI_RNG_TEST, 0, at++, 1 << 20);
+    for (int done = 0; done < geometries;) {
+        int r[20];
+        for (int i = 0; i < 20; ++i)
+            r[i] = fvi_rng_int(seed, FVI_RNG_TEST, 0, at++, 1 << 20);
         fvi_conv g = {.H = 1 + r[0] % 13,
                       .W = 1 + r[1] % 17,
                       .C = channel_list[(size_t)r[2] % FVI_COUNT(channel_list)],
@@ -304,16 +322,29 @@ static void test_random_geometries(void **state)
                       .SW = 1 + r[7] % 4,
                       .DH = 1 + (r[8] % 3) * (r[8] % 2),
                       .DW = 1 + (r[9] % 3) * (r[9] % 2)};
+        if (has_groups) draw_groups(&g, r + 15);
         g.pad_top = r[10] % (g.KH + 1);
         g.pad_left = r[11] % (g.KW + 2);
         g.OH = axis_out(g.H, g.KH, g.SH, g.DH, g.pad_top, r[12] % (g.KH + 2));
         g.OW = axis_out(g.W, g.KW, g.SW, g.DW, g.pad_left, r[13] % (g.KW + 1));
         const int N = 1 + r[14] % 4;
         const double work = (double)N * g.OH * g.OW * g.KH * g.KW * g.C * g.F;
-        if (work == 0 || work > 3e5) continue;
+        if (work == 0 || work / (has_groups ? g.groups : 1) > 3e5) continue;
         check_case(g, N, (uint64_t)done, done % 4 == 0);
         ++done;
     }
+}
+
+static void test_random_geometries(void **state)
+{
+    (void)state;
+    random_geometries(GEOMETRIES, 5, false);
+}
+
+static void test_random_groups(void **state)
+{
+    (void)state;
+    random_geometries(GEOMETRIES, 6, true);
 }
 
 /* What the random ones are too small or too tame for. */
@@ -324,27 +355,50 @@ static void test_chosen_geometries(void **state)
         int N;
         fvi_conv g;
     } list[] = {
-        /* H W C F KH KW SH SW DH DW pad_top pad_left OH OW */
-        {3, {24, 40, 1, 6, 5, 5, 1, 1, 1, 1, 0, 0, 20, 36}},   /* LeNet's first: shards */
-        {2, {24, 24, 3, 32, 7, 7, 1, 1, 1, 1, 3, 3, 24, 24}},  /* merged taps at borders */
-        {4, {8, 8, 24, 40, 3, 3, 1, 1, 1, 1, 1, 1, 8, 8}},     /* several panels */
-        {9, {3, 4, 24, 33, 3, 3, 1, 1, 1, 1, 1, 1, 3, 4}},     /* tiles that cross images */
-        {3, {9, 11, 160, 160, 3, 3, 2, 2, 1, 1, 1, 1, 5, 6}},  /* panels outside; strides */
-        {37, {1, 1, 700, 300, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1}},  /* dense */
-        {5, {7, 7, 5, 11, 7, 7, 1, 1, 1, 1, 0, 0, 1, 1}},      /* dense in disguise */
-        {17, {1, 1, 1000, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1}},   /* dense with one output */
-        {3, {5, 4, 256, 3, 1, 1, 2, 2, 1, 1, 1, 1, 4, 3}},     /* few outputs, padding alone */
-        {5, {7, 6, 30, 47, 1, 1, 1, 1, 1, 1, 0, 0, 7, 6}},     /* pointwise */
-        {3, {9, 8, 30, 47, 1, 1, 2, 3, 1, 1, 0, 0, 5, 3}},     /* pointwise with strides */
-        {1, {30, 30, 2, 3, 13, 13, 1, 1, 1, 2, 2, 2, 22, 10}}, /* 169 taps, dilated */
-        {2, {14, 14, 4, 4, 13, 12, 3, 3, 1, 1, 6, 6, 5, 5}},   /* kernel about the image */
-        {2, {9, 9, 3, 5, 2, 3, 5, 7, 1, 1, 0, 0, 2, 1}},       /* strides beyond the kernel */
-        {2, {3, 5, 2, 3, 2, 2, 1, 1, 1000000000, 3, 1000000000, 1, 3, 4}}, /* huge dilation */
-        {2, {3, 300, 2, 3, 1, 2, 1, 1, 1, 1, 2, 0, 7, 299}}, /* rows of padding alone */
-        {1, {2, 2, 3, 4, 3, 3, 2, 2, 2, 2, 4, 4, 3, 3}}, /* strides and dilations share a factor */
-        {2, {40, 1, 64, 64, 3, 1, 1, 1, 1, 1, 1, 0, 40, 1}}, /* one column */
-        {3, {6, 6, 20, 530, 2, 2, 1, 1, 1, 1, 0, 0, 5, 5}},  /* output pixels far apart */
-        {9, {3, 3, 520, 40, 2, 2, 1, 1, 1, 1, 0, 0, 2, 2}},  /* input pixels far apart */
+        /* H W C F KH KW SH SW DH DW pad_top pad_left OH OW groups */
+        {3, {24, 40, 1, 6, 5, 5, 1, 1, 1, 1, 0, 0, 20, 36, 1}},   /* LeNet's first: shards */
+        {2, {24, 24, 3, 32, 7, 7, 1, 1, 1, 1, 3, 3, 24, 24, 1}},  /* merged taps at borders */
+        {4, {8, 8, 24, 40, 3, 3, 1, 1, 1, 1, 1, 1, 8, 8, 1}},     /* several panels */
+        {9, {3, 4, 24, 33, 3, 3, 1, 1, 1, 1, 1, 1, 3, 4, 1}},     /* tiles that cross images */
+        {3, {9, 11, 160, 160, 3, 3, 2, 2, 1, 1, 1, 1, 5, 6, 1}},  /* panels outside; strides */
+        {37, {1, 1, 700, 300, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1}},  /* dense */
+        {5, {7, 7, 5, 11, 7, 7, 1, 1, 1, 1, 0, 0, 1, 1, 1}},      /* dense in disguise */
+        {17, {1, 1, 1000, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1}},   /* dense with one output */
+        {3, {5, 4, 256, 3, 1, 1, 2, 2, 1, 1, 1, 1, 4, 3, 1}},     /* few outputs, padding alone */
+        {5, {7, 6, 30, 47, 1, 1, 1, 1, 1, 1, 0, 0, 7, 6, 1}},     /* pointwise */
+        {3, {9, 8, 30, 47, 1, 1, 2, 3, 1, 1, 0, 0, 5, 3, 1}},     /* pointwise with strides */
+        {1, {30, 30, 2, 3, 13, 13, 1, 1, 1, 2, 2, 2, 22, 10, 1}}, /* 169 taps, dilated */
+        {2, {14, 14, 4, 4, 13, 12, 3, 3, 1, 1, 6, 6, 5, 5, 1}},   /* kernel about the image */
+        {2, {9, 9, 3, 5, 2, 3, 5, 7, 1, 1, 0, 0, 2, 1, 1}},       /* strides beyond the kernel */
+        {2, {3, 5, 2, 3, 2, 2, 1, 1, 1000000000, 3, 1000000000, 1, 3, 4, 1}}, /* huge dilation */
+        {2, {3, 300, 2, 3, 1, 2, 1, 1, 1, 1, 2, 0, 7, 299, 1}}, /* rows of padding alone */
+        {1,
+         {2, 2, 3, 4, 3, 3, 2, 2, 2, 2, 4, 4, 3, 3, 1}}, /* strides and dilations share a factor */
+        {2, {40, 1, 64, 64, 3, 1, 1, 1, 1, 1, 1, 0, 40, 1, 1}}, /* one column */
+        {3, {6, 6, 20, 530, 2, 2, 1, 1, 1, 1, 0, 0, 5, 5, 1}},  /* output pixels far apart */
+        {9, {3, 3, 520, 40, 2, 2, 1, 1, 1, 1, 0, 0, 2, 2, 1}},  /* input pixels far apart */
+        /* depthwise */
+        {3, {14, 30, 96, 96, 3, 3, 1, 1, 1, 1, 1, 1, 14, 30, 96}}, /* several channel groups */
+        {2, {56, 40, 64, 64, 3, 3, 1, 1, 1, 1, 1, 1, 56, 40, 64}}, /* bands, shards */
+        {2, {29, 29, 40, 40, 3, 3, 2, 2, 1, 1, 0, 0, 14, 14, 40}}, /* strides */
+        {2, {21, 17, 24, 24, 5, 5, 1, 1, 1, 1, 2, 2, 21, 17, 24}}, /* 25 taps */
+        {2, {20, 33, 16, 16, 5, 5, 2, 2, 1, 1, 2, 2, 10, 17, 16}}, /* and strides */
+        {2, {12, 12, 33, 33, 7, 7, 1, 1, 1, 1, 3, 3, 12, 12, 33}}, /* 49 taps */
+        {2, {11, 13, 7, 91, 3, 3, 1, 1, 1, 1, 1, 1, 11, 13, 7}},   /* multiplier 13 */
+        {2, {6, 5, 3, 300, 3, 2, 2, 1, 1, 1, 1, 0, 3, 4, 3}},      /* multiplier 100 */
+        {2, {9, 10, 70, 140, 3, 3, 1, 1, 1, 1, 1, 1, 9, 10, 70}},  /* multiplier 2 */
+        {2, {5, 5, 17, 17, 2, 3, 3, 4, 1, 1, 0, 0, 2, 1, 17}},     /* strides beyond the kernel */
+        {2, {3, 5, 18, 18, 2, 2, 1, 1, 1, 1000000000, 3, 1000000000, 1, 3, 18}}, /* huge dilation */
+        {2, {10, 10, 20, 20, 3, 3, 1, 1, 3, 2, 3, 2, 10, 10, 20}},               /* dilation */
+        {3, {4, 4, 5, 5, 4, 4, 1, 1, 1, 1, 0, 0, 1, 1, 5}},    /* the kernel covers the image */
+        {3, {6, 7, 12, 12, 1, 1, 1, 1, 1, 1, 0, 0, 6, 7, 12}}, /* pointwise */
+        /* groups of several channels */
+        {2, {14, 14, 64, 64, 3, 3, 1, 1, 1, 1, 1, 1, 14, 14, 16}}, /* that share a panel */
+        {2, {14, 14, 96, 64, 3, 3, 2, 2, 1, 1, 1, 1, 7, 7, 2}},    /* that do not */
+        {2, {7, 7, 30, 20, 1, 1, 1, 1, 1, 1, 0, 0, 7, 7, 10}},     /* pointwise */
+        {2, {4, 4, 6, 9, 4, 4, 1, 1, 1, 1, 0, 0, 1, 1, 3}},        /* the kernel covers the image */
+        {3, {1, 1, 640, 36, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 2}},     /* dense in groups */
+        {2, {40, 60, 8, 4, 3, 3, 1, 1, 1, 1, 1, 1, 40, 60, 2}},    /* shards */
     };
     for (size_t i = 0; i < FVI_COUNT(list); ++i)
         check_case(list[i].g, list[i].N, 1000 + i, true);
@@ -353,15 +407,17 @@ static void test_chosen_geometries(void **state)
 static void test_empty_batch(void **state)
 {
     (void)state;
-    const fvi_conv list[] = {{5, 5, 3, 4, 3, 3, 1, 1, 1, 1, 1, 1, 5, 5},
-                             {1, 1, 3, 4, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1}};
+    const fvi_conv list[] = {{5, 5, 3, 4, 3, 3, 1, 1, 1, 1, 1, 1, 5, 5, 1},
+                             {1, 1, 3, 4, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 0},
+                             {5, 5, 4, 4, 3, 3, 1, 1, 1, 1, 1, 1, 5, 5, 4},
+                             {5, 5, 4, 4, 3, 3, 1, 1, 1, 1, 1, 1, 5, 5, 2}};
     bool is_usable;
     const fvi_kernels *k;
     for (int i = 0; (k = fvi_kernels_at(i, &is_usable)); ++i) {
         if (!is_usable) continue;
         for (size_t j = 0; j < FVI_COUNT(list); ++j) {
             const fvi_conv *g = &list[j];
-            float w[3 * 3 * 3 * 4] = {0}, dw[3 * 3 * 3 * 4] = {1}, b[4] = {0}, db[4] = {2}, none;
+            float w[3 * 3 * 4 * 4] = {0}, dw[3 * 3 * 4 * 4] = {1}, b[4] = {0}, db[4] = {2}, none;
             size_t floats;
             assert_int_equal(fvi_conv_scratch(&floats, k, g, 0), FV_OK);
             float *scratch = result_copy(NULL, floats);
@@ -379,11 +435,14 @@ static void test_too_large(void **state)
     (void)state;
     const fvi_kernels *k = fvi_kernels_select("generic");
     const int big = 1 << 20;
-    const fvi_conv g = {big, big, big, big, big, big, 1, 1, 1, 1, 0, 0, 1, 1};
+    const fvi_conv g = {big, big, big, big, big, big, 1, 1, 1, 1, 0, 0, 1, 1, 1};
     size_t floats;
     assert_int_equal(fvi_conv_scratch(&floats, k, &g, 1), FV_E_SHAPE);
-    const fvi_conv wide = {1 << 16, 1 << 16, 1 << 16, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1 << 16, 1 << 16};
+    const fvi_conv wide = {1 << 16, 1 << 16, 1 << 16, 1, 1,       1,       1, 1,
+                           1,       1,       0,       0, 1 << 16, 1 << 16, 1};
     assert_int_equal(fvi_conv_scratch(&floats, k, &wide, 1 << 16), FV_E_SHAPE);
+    const fvi_conv grouped = {big, big, big, big, big, big, 1, 1, 1, 1, 0, 0, 1, 1, big};
+    assert_int_equal(fvi_conv_scratch(&floats, k, &grouped, 1), FV_E_SHAPE);
 }
 
 static int pools_begin(void **state)
@@ -406,9 +465,8 @@ static int pools_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_geometries),
-        cmocka_unit_test(test_chosen_geometries),
-        cmocka_unit_test(test_empty_batch),
+        cmocka_unit_test(test_random_geometries), cmocka_unit_test(test_random_groups),
+        cmocka_unit_test(test_chosen_geometries), cmocka_unit_test(test_empty_batch),
         cmocka_unit_test(test_too_large),
     };
     return cmocka_run_group_tests(tests, pools_begin, pools_end);

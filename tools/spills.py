@@ -8,12 +8,14 @@ Disassembles the kernels ISA_rows_M_V and ISA_runs_M_V of each object (x86-64 or
 demands of each step M*V products (with as many sums, where nothing is fused), M broadcasts and no vector on the stack. A kernel that fails is still right, but slow.
 Of one row, clang likes to keep a copy of the sums on the stack that the loop does not read, and passes the operand of the
 smallest kernel, 1 by 1, through it: the sums themselves stay in their registers.
+Depthwise kernels, ISA_depthwise_TAPS_STEP_OUTPUTS, broadcast nothing; of a single output, compilers arrange the loop as they like.
 """
 import re
 import subprocess
 import sys
 
-KERNEL = re.compile(r"^[0-9a-f]+ <((\w+)_(rows|runs)_(\d+)_(\d+))>:$")
+KERNEL = re.compile(r"^[0-9a-f]+ <(\w+_(?:rows|runs)_(\d+)_(\d+))>:$")
+DEPTHWISE = re.compile(r"^[0-9a-f]+ <(\w+_depthwise_(\d)_\d_([2-9]))>:$")
 LINE = re.compile(r"^\s*([0-9a-f]+):\s+(.*)$")
 JUMP = re.compile(r"^(?:j\w+|b\.\w+|cbn?z \w+,|tbn?z \w+, \S+,) ([0-9a-f]+)")
 
@@ -64,6 +66,7 @@ def is_store(text):
 
 
 def complaints(name, rows, vectors, lines):
+    has_broadcasts = "depthwise" not in name
     body = innermost(lines)
     if body is None:
         return ["no loop"]
@@ -75,7 +78,8 @@ def complaints(name, rows, vectors, lines):
         found.append(f"{products} products, expected {rows * vectors} a step")
     elif not any(map(is_fused, body)) and sum(map(is_sum, body)) != products:
         found.append(f"{sum(map(is_sum, body))} sums, expected {products}")
-    elif broadcasts != expected and not (broadcasts < expected and any(map(takes_lane, body))):
+    elif (has_broadcasts and broadcasts != expected
+          and not (broadcasts < expected and any(map(takes_lane, body)))):
         found.append(f"{broadcasts} broadcasts, expected {expected}")
     if rows * vectors > 1:
         found += [f"vector on the stack: {t}" for t in body
@@ -90,8 +94,11 @@ def kernels(objdump, path):
     current = None
     for line in text.splitlines():
         head = KERNEL.match(line)
+        depthwise = DEPTHWISE.match(line)
         if head:
-            current = (head[1], int(head[4]), int(head[5]), [])
+            current = (head[1], int(head[2]), int(head[3]), [])
+        elif depthwise:
+            current = (depthwise[1], int(depthwise[3]), max(1, int(depthwise[2])), [])
         elif not line.strip():
             if current:
                 yield current

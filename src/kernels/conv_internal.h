@@ -10,8 +10,9 @@
    of pixels: N = H = 1. */
 typedef struct fvi_conv_shape {
     ptrdiff_t N, H, W, C, F, KH, KW, SH, SW, DH, DW, pad_top, pad_left, OH, OW;
-    ptrdiff_t x_pitch,
-        y_pitch; /* floats from pixel to pixel: C and F, or more if these are a slice */
+    ptrdiff_t x_pitch, y_pitch; /* floats from pixel to pixel: C and F, or more if these are a
+                                   slice */
+    ptrdiff_t groups;           /* 1 or more */
 } fvi_conv_shape;
 
 /* Pixels [from, to) of a row of W pixels of C floats; those outside the row are zero. */
@@ -66,5 +67,36 @@ bool fvi_gather_scratch(size_t *floats, const fvi_kernels *k, size_t taps, size_
                         size_t columns);
 void fvi_gather_run(const fvi_kernels *k, fvi_threads *threads, const fvi_gather *g,
                     float *scratch);
+
+/* ---- conv_lower.c, for the groups: the gather of a slice of channels, or of a depthwise one ---- */
+
+/* y = conv(x, w) + b */
+void fvi_conv_slice(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s, float *y,
+                    const float *x, const float *w, const float *b, bool is_clipped,
+                    float *scratch);
+/* dx = or +=; inputs that no tap reaches stay as they are */
+void fvi_conv_slice_back(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s,
+                         float *dx, const float *dy, const float *w, bool is_added,
+                         const float *mask, float *scratch);
+
+/* ---- conv_groups.c: groups of several channels; s has all of them ---- */
+
+bool fvi_groups_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv_shape *s);
+void fvi_groups_forward(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s,
+                        float *y, const float *x, const float *w, const float *b, bool is_clipped,
+                        float *scratch);
+void fvi_groups_back(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s, float *dx,
+                     const float *dy, const float *w, bool is_added, const float *mask,
+                     float *scratch);
+void fvi_groups_weights(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s,
+                        float *dw, float *db, const float *x, const float *dy, float *scratch);
+
+/* ---- conv_depthwise.c: groups of one channel ---- */
+
+/* The gather, but of each channel apart; depth and columns are all channels of both sides. */
+void fvi_depthwise_run(const fvi_kernels *k, fvi_threads *threads, const fvi_gather *g);
+ptrdiff_t fvi_depthwise_shards(const fvi_conv_shape *s); /* as fvi_conv_shards */
+void fvi_depthwise_weights(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s,
+                           float *dw, float *db, const float *x, const float *dy, float *scratch);
 
 #endif

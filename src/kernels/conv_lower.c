@@ -10,20 +10,22 @@
 /* A geometry in its simplest form. */
 static fvi_conv_shape conv_shape(const fvi_conv *g, int N)
 {
-    fvi_conv_shape s = {N,     g->H,  g->W,       g->C,        g->F,  g->KH, g->KW, g->SH, g->SW,
-                        g->DH, g->DW, g->pad_top, g->pad_left, g->OH, g->OW, g->C,  g->F};
+    fvi_conv_shape s = {N,           g->H,  g->W,  g->C,  g->F,  g->KH,
+                        g->KW,       g->SH, g->SW, g->DH, g->DW, g->pad_top,
+                        g->pad_left, g->OH, g->OW, g->C,  g->F,  g->groups > 1 ? g->groups : 1};
     if (s.KH == 1) s.DH = 1;
     if (s.KW == 1) s.DW = 1;
     if (s.OH == 1) s.SH = 1;
     if (s.OW == 1) s.SW = 1;
-    const bool is_whole = s.OH == 1 && s.OW == 1 && s.KH == s.H && s.KW == s.W && s.DH == 1 &&
-                          s.DW == 1 && s.pad_top == 0 && s.pad_left == 0;
+    const bool is_whole = s.groups == 1 && s.OH == 1 && s.OW == 1 && s.KH == s.H && s.KW == s.W &&
+                          s.DH == 1 && s.DW == 1 && s.pad_top == 0 && s.pad_left == 0;
     if (is_whole) { /* the kernel covers the image: a dense layer */
         s.x_pitch = s.C *= s.H * s.W;
         s.KH = s.KW = s.H = s.W = 1;
     }
-    const bool is_pointwise = s.KH == 1 && s.KW == 1 && s.SH == 1 && s.SW == 1 && s.OH == s.H &&
-                              s.OW == s.W && s.pad_top == 0 && s.pad_left == 0;
+    const bool is_pointwise = (s.groups < s.C || s.groups == 1) && s.KH == 1 && s.KW == 1 &&
+                              s.SH == 1 && s.SW == 1 && s.OH == s.H && s.OW == s.W &&
+                              s.pad_top == 0 && s.pad_left == 0;
     if (is_pointwise) {
         s.W = s.OW = s.N * s.H * s.W;
         s.H = s.OH = 1;
@@ -43,7 +45,8 @@ static ptrdiff_t conv_group(const fvi_kernels *k, const fvi_conv_shape *s)
     const ptrdiff_t lanes = k->tiles->lanes, most = lanes * k->tiles->vectors_max;
     ptrdiff_t best = 1;
     double least = (double)s->KW; /* one vector a tap */
-    if (s->DW > 1 || s->KW == 1 || s->F >= lanes || s->KW * s->C * s->SW > CONV_GROUP_MOST)
+    if (s->groups > 1 || s->DW > 1 || s->KW == 1 || s->F >= lanes ||
+        s->KW * s->C * s->SW > CONV_GROUP_MOST)
         return 1;
     for (ptrdiff_t P = 2; P * s->F <= most; ++P) {
         const ptrdiff_t vectors = (P * s->F - 1) / lanes + 1;
@@ -63,7 +66,7 @@ static ptrdiff_t conv_sum_group(const fvi_kernels *k, const fvi_conv_shape *s)
     const ptrdiff_t lanes = k->tiles->lanes, most = lanes * k->tiles->vectors_max;
     ptrdiff_t best = 1;
     double least = 0;
-    if (s->DW > 1 || s->KW == 1 || s->F >= lanes) return 1;
+    if (s->groups > 1 || s->DW > 1 || s->KW == 1 || s->F >= lanes) return 1;
     for (ptrdiff_t P = 1; P * s->F <= most; ++P) {
         const ptrdiff_t vectors = (P * s->F - 1) / lanes + 1;
         const ptrdiff_t rows = (s->KW + (P - 1) * s->SW) * s->C;
@@ -142,6 +145,14 @@ fv_status fvi_conv_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv 
         return fvi_fail(FV_E_SHAPE, "a %dx%d convolution of %dx%dx%d inputs to %d is too large",
                         g->KH, g->KW, g->H, g->W, g->C, g->F);
     const fvi_conv_shape s = conv_shape(g, N);
+    if (s.groups == s.C && s.groups > 1) {
+        *floats = (size_t)((s.KH * s.KW + 1) * s.F * (fvi_depthwise_shards(&s) - 1));
+        return FV_OK;
+    }
+    if (s.groups > 1) {
+        if (fvi_groups_scratch(floats, k, &s)) return FV_OK;
+        return fvi_fail(FV_E_SHAPE, "a convolution of %d to %d channels is too large", g->C, g->F);
+    }
     taps = (size_t)(s.KH * s.KW);
     if (!fvi_gather_scratch(&forward, k, taps, (size_t)s.C, (size_t)s.F) ||
         !fvi_gather_scratch(&backward, k, taps, (size_t)s.F, (size_t)s.C))
@@ -160,11 +171,53 @@ fv_status fvi_conv_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv 
     return FV_OK;
 }
 
+/* Groups of several channels. Those of one channel are depthwise. */
+static bool conv_is_grouped(const fvi_conv_shape *s)
+{
+    return s->groups > 1 && s->groups < s->C;
+}
+
+static void conv_run(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s,
+                     const fvi_gather *gather, float *scratch)
+{
+    if (s->groups > 1)
+        fvi_depthwise_run(k, threads, gather);
+    else
+        fvi_gather_run(k, threads, gather, scratch);
+}
+
+void fvi_conv_slice(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s, float *y,
+                    const float *x, const float *w, const float *b, bool is_clipped, float *scratch)
+{
+    const fvi_gather gather = {
+        .h = {s->OH, 0, 1, s->H, s->SH, -s->pad_top, s->DH, s->KH, 0, 1},
+        .w = {s->OW, 0, 1, s->W, s->SW, -s->pad_left, s->DW, s->KW, 0, 1},
+        .N = s->N,
+        .depth = s->C,
+        .columns = s->F,
+        .source_pitch = s->x_pitch,
+        .out_pitch = s->y_pitch,
+        .out_h = s->OH,
+        .out_w = s->OW,
+        .out = y,
+        .source = x,
+        .weights = w,
+        .kernel_w = s->KW,
+        .start = b,
+        .is_clipped = is_clipped,
+    };
+    conv_run(k, threads, s, &gather, scratch);
+}
+
 void fvi_conv_forward(const fvi_kernels *k, fvi_threads *threads, const fvi_conv *g, int N,
                       float *y, const float *x, const float *w, const float *b, bool is_clipped,
                       float *scratch)
 {
     fvi_conv_shape s = conv_shape(g, N);
+    if (conv_is_grouped(&s)) {
+        fvi_groups_forward(k, threads, &s, y, x, w, b, is_clipped, scratch);
+        return;
+    }
     const ptrdiff_t P = conv_group(k, &s);
     if (P > 1) {
         conv_widen(scratch, &s, P, w, b);
@@ -174,24 +227,7 @@ void fvi_conv_forward(const fvi_kernels *k, fvi_threads *threads, const fvi_conv
         b = scratch;
         scratch += s.F;
     }
-    const fvi_gather gather = {
-        .h = {s.OH, 0, 1, s.H, s.SH, -s.pad_top, s.DH, s.KH, 0, 1},
-        .w = {s.OW, 0, 1, s.W, s.SW, -s.pad_left, s.DW, s.KW, 0, 1},
-        .N = s.N,
-        .depth = s.C,
-        .columns = s.F,
-        .source_pitch = s.x_pitch,
-        .out_pitch = s.y_pitch,
-        .out_h = s.OH,
-        .out_w = s.OW,
-        .out = y,
-        .source = x,
-        .weights = w,
-        .kernel_w = s.KW,
-        .start = b,
-        .is_clipped = is_clipped,
-    };
-    fvi_gather_run(k, threads, &gather, scratch);
+    fvi_conv_slice(k, threads, &s, y, x, w, b, is_clipped, scratch);
 }
 
 /* Input indices h with (h + pad) mod stride = residue get their gradient from the taps kh with
@@ -236,40 +272,50 @@ static bool conv_meets_all(ptrdiff_t taps, ptrdiff_t stride, ptrdiff_t dilation)
     return true;
 }
 
+void fvi_conv_slice_back(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s,
+                         float *dx, const float *dy, const float *w, bool is_added,
+                         const float *mask, float *scratch)
+{
+    fvi_gather gather = {
+        .N = s->N,
+        .depth = s->F,
+        .columns = s->C,
+        .source_pitch = s->y_pitch,
+        .out_pitch = s->x_pitch,
+        .out_h = s->H,
+        .out_w = s->W,
+        .out = dx,
+        .source = dy,
+        .weights = w,
+        .kernel_w = s->KW,
+        .is_transposed = true,
+        .is_added = is_added,
+        .mask = mask,
+    };
+    for (ptrdiff_t i = 0; i < s->SH; ++i) {
+        if (!conv_residue(&gather.h, i, s->H, s->KH, s->SH, s->DH, s->pad_top, s->OH)) continue;
+        for (ptrdiff_t j = 0; j < s->SW; ++j) {
+            if (conv_residue(&gather.w, j, s->W, s->KW, s->SW, s->DW, s->pad_left, s->OW))
+                conv_run(k, threads, s, &gather, scratch);
+        }
+    }
+}
+
 void fvi_conv_input_gradient(const fvi_kernels *k, fvi_threads *threads, const fvi_conv *g, int N,
                              float *dx, const float *dy, const float *w, bool is_added,
                              const float *mask, float *scratch)
 {
     const fvi_conv_shape s = conv_shape(g, N);
-    if (fvi_scatter_pays(k, &s)) {
+    if (s.groups == 1 && fvi_scatter_pays(k, &s)) {
         fvi_scatter_run(k, threads, &s, dx, dy, w, is_added, mask, scratch);
         return;
     }
     const bool has_gaps = !conv_meets_all(s.KH, s.SH, s.DH) || !conv_meets_all(s.KW, s.SW, s.DW);
     if (has_gaps && !is_added) memset(dx, 0, (size_t)(s.N * s.H * s.W * s.C) * sizeof *dx);
-    fvi_gather gather = {
-        .N = s.N,
-        .depth = s.F,
-        .columns = s.C,
-        .source_pitch = s.y_pitch,
-        .out_pitch = s.x_pitch,
-        .out_h = s.H,
-        .out_w = s.W,
-        .out = dx,
-        .source = dy,
-        .weights = w,
-        .kernel_w = s.KW,
-        .is_transposed = true,
-        .is_added = is_added,
-        .mask = mask,
-    };
-    for (ptrdiff_t i = 0; i < s.SH; ++i) {
-        if (!conv_residue(&gather.h, i, s.H, s.KH, s.SH, s.DH, s.pad_top, s.OH)) continue;
-        for (ptrdiff_t j = 0; j < s.SW; ++j) {
-            if (conv_residue(&gather.w, j, s.W, s.KW, s.SW, s.DW, s.pad_left, s.OW))
-                fvi_gather_run(k, threads, &gather, scratch);
-        }
-    }
+    if (conv_is_grouped(&s))
+        fvi_groups_back(k, threads, &s, dx, dy, w, is_added, mask, scratch);
+    else
+        fvi_conv_slice_back(k, threads, &s, dx, dy, w, is_added, mask, scratch);
 }
 
 void fvi_conv_weight_gradient(const fvi_kernels *k, fvi_threads *threads, const fvi_conv *g, int N,
@@ -285,9 +331,11 @@ void fvi_conv_weight_gradient(const fvi_kernels *k, fvi_threads *threads, const 
         return;
     }
     if (s.N > 0) {
-        fvi_conv_weights(k, threads, &s, dw, db, x, dy, scratch);
+        (conv_is_grouped(&s) ? fvi_groups_weights
+         : s.groups > 1      ? fvi_depthwise_weights
+                             : fvi_conv_weights)(k, threads, &s, dw, db, x, dy, scratch);
         return;
     }
-    memset(dw, 0, (size_t)(s.KH * s.KW * s.C * s.F) * sizeof *dw);
+    memset(dw, 0, (size_t)(s.KH * s.KW * s.C / s.groups * s.F) * sizeof *dw);
     if (db) memset(db, 0, (size_t)s.F * sizeof *db);
 }

@@ -9,6 +9,7 @@
 /* Sums of MR rows by NR columns in registers, the inner machine of convolution and dense layers;
    see conv_lower.c. The members are the kernel room's own business: ops never call them. */
 typedef struct fvi_tile_table fvi_tile_table;
+typedef struct fvi_depthwise_table fvi_depthwise_table; /* and of depthwise ones */
 
 /* Window of a pooling layer over one image. Padding is virtual: it never wins a maximum nor counts
    in an average. */
@@ -39,6 +40,7 @@ typedef struct fvi_sgd {
 typedef struct fvi_kernels {
     const char *isa;             /* "generic", "avx2", ... */
     const fvi_tile_table *tiles; /* for conv_lower.c */
+    const fvi_depthwise_table *depthwise;
     /* --- element by element --- */
     void (*add)(size_t n, float *y, const float *x); /* y += x */
     void (*multiply)(size_t n, float *y, const float *a,
@@ -100,8 +102,10 @@ double fvi_kernels_peak(const fvi_kernels *k, fvi_threads *threads, double secon
    inputs and F outputs ---- */
 
 typedef struct fvi_conv {
-    int H, W, C, F, KH, KW, SH, SW, DH, DW; /* x [N,H,W,C], w [KH,KW,C,F]; strides, dilations */
-    int pad_top, pad_left, OH, OW;          /* y [N,OH,OW,F]; bottom and right follow */
+    int H, W, C, F, KH, KW, SH, SW, DH,
+        DW;                        /* x [N,H,W,C], w [KH,KW,C/groups,F]; strides, dilations */
+    int pad_top, pad_left, OH, OW; /* y [N,OH,OW,F]; bottom and right follow */
+    int groups; /* 0 is 1; divides C and F: filters [i*F/groups, ...) see channels [i*C/groups, ...) */
 } fvi_conv;
 
 /* Floats of scratch that any of the three passes may need for batches of up to N images, on any

@@ -22,6 +22,8 @@ typedef int kernels_avx2_unused; /* a file must not be empty on other processors
 #define FVI_LOAD_FIRST(p, n) _mm256_maskload_ps((p), avx2_mask(n))
 #define FVI_STORE_FIRST(p, v, n) _mm256_maskstore_ps((p), avx2_mask(n), (v))
 
+#define FVI_SPREAD(v, index) _mm256_permutevar8x32_ps((v), (__m256i)(index))
+
 FVI_ISA_BEGIN("avx2,fma")
 
 static inline __attribute__((always_inline)) __m256i avx2_mask(int n)
@@ -30,6 +32,7 @@ static inline __attribute__((always_inline)) __m256i avx2_mask(int n)
 }
 
 #include "kernels/kernels_tile.h"
+#include "kernels/kernels_depthwise.h"
 #include "kernels/kernels_curves.h"
 #include "kernels/kernels_loops.h"
 

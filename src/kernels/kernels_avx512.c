@@ -23,6 +23,8 @@ typedef int kernels_avx512_unused; /* a file must not be empty on other processo
 #define FVI_LOAD_FIRST(p, n) _mm512_maskz_loadu_ps(avx512_mask(n), (p))
 #define FVI_STORE_FIRST(p, v, n) _mm512_mask_storeu_ps((p), avx512_mask(n), (v))
 
+#define FVI_SPREAD(v, index) _mm512_permutexvar_ps((__m512i)(index), (v))
+
 FVI_ISA_BEGIN("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")
 
 static inline __attribute__((always_inline)) __mmask16 avx512_mask(int n)
@@ -31,6 +33,7 @@ static inline __attribute__((always_inline)) __mmask16 avx512_mask(int n)
 }
 
 #include "kernels/kernels_tile.h"
+#include "kernels/kernels_depthwise.h"
 #include "kernels/kernels_curves.h"
 #include "kernels/kernels_loops.h"
 

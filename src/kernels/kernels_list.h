@@ -4,6 +4,7 @@
 #ifndef FVI_KERNELS_LIST_H
 #define FVI_KERNELS_LIST_H
 
+#include "kernels/depthwise.h"
 #include "kernels/tile.h"
 
 /* Between these, functions are compiled for the named features, which the source states itself: no

@@ -426,6 +426,7 @@ static bool FVI_NAME(adam)(size_t n, float *w, const float *g, float *m, float *
 const fvi_kernels FVI_CAT(fvi_kernels, FVI_ISA) = {
     .isa = FVI_ISA_TEXT,
     .tiles = &FVI_NAME(tiles),
+    .depthwise = &FVI_NAME(depthwise),
     .add = FVI_NAME(add),
     .multiply = FVI_NAME(multiply),
     .multiply_add = FVI_NAME(multiply_add),

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+/* Depthwise convolution: every output channel sees one input channel, F / C of them the same one. */
+
+/* A vector of channels at a time, no product of matrices: kernels_depthwise.h has the sums of
+   neighbouring outputs, here is what they read. Forward and input gradient are one gather, as in
+   conv_gather.c; where each channel has several outputs, the gather's sums of these are made apart
+   and then added up. Taps that leave the image are left out. */
+
+#include "kernels/conv_internal.h"
+#include "kernels/depthwise.h"
+
+#include <string.h>
+
+#define DEPTHWISE_CHANNELS 64    /* channels that one task or call walks through together */
+#define DEPTHWISE_BAND 65536     /* floats of a task's input */
+#define DEPTHWISE_SUMS 16384     /* floats of x that a call sums over */
+#define DEPTHWISE_SHARD 1024     /* fewest pixels worth a shard */
+#define DEPTHWISE_COPIES 262144  /* most floats of all shards' copies */
+#define DEPTHWISE_ALONE 100000.0 /* multiply-adds below which no thread is woken */
+
+typedef struct depthwise_plan {
+    const fvi_depthwise_table *table;
+    const fvi_gather *g;    /* as if it were no depthwise one: depth and columns are all channels */
+    ptrdiff_t sums;         /* channels of the sums: F */
+    ptrdiff_t spread, fold; /* how many of them one channel of the source, of out has */
+    fvi_depthwise_kind kind;
+    ptrdiff_t inside_from, inside_to; /* places of a row at which no tap leaves the image */
+    ptrdiff_t band, bands;            /* rows of a task */
+    ptrdiff_t each, groups;           /* channels of a task */
+} depthwise_plan;
+
+static ptrdiff_t depthwise_ceil(ptrdiff_t a, ptrdiff_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static ptrdiff_t depthwise_min(ptrdiff_t a, ptrdiff_t b)
+{
+    return a < b ? a : b;
+}
+
+static ptrdiff_t depthwise_max(ptrdiff_t a, ptrdiff_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The taps that stay inside, of a place whose first reads source index at. */
+typedef struct depthwise_taps {
+    ptrdiff_t first, count;
+} depthwise_taps;
+
+static depthwise_taps depthwise_clip(ptrdiff_t at, ptrdiff_t size, ptrdiff_t gap, ptrdiff_t taps)
+{
+    const ptrdiff_t first = at < 0 ? depthwise_ceil(-at, gap) : 0;
+    const ptrdiff_t end = at < size ? depthwise_min(taps, (size - 1 - at) / gap + 1) : 0;
+    return (depthwise_taps){first, depthwise_max(0, end - first)};
+}
+
+static depthwise_taps depthwise_axis(const fvi_gather_axis *a, ptrdiff_t i)
+{
+    return depthwise_clip(i * a->source_step + a->source_first, a->source_size, a->gap, a->taps);
+}
+
+/* ---- forward and input gradient ---- */
+
+/* One row of out for some of its channels: the call but for what changes from output to output, and
+   where place 0 begins, as offsets. */
+typedef struct depthwise_row {
+    fvi_depthwise_rows call;
+    ptrdiff_t source, weights, out;
+    ptrdiff_t channels; /* of out */
+    bool has_taps;
+} depthwise_row;
+
+static depthwise_row depthwise_begin(const depthwise_plan *plan, ptrdiff_t image, ptrdiff_t i,
+                                     ptrdiff_t c)
+{
+    const fvi_gather *g = plan->g;
+    const fvi_gather_axis *h = &g->h, *w = &g->w;
+    const depthwise_taps taps = depthwise_axis(h, i);
+    const ptrdiff_t columns = plan->sums, first = c * plan->fold; /* of the sums */
+    const ptrdiff_t ih = i * h->source_step + h->source_first + taps.first * h->gap;
+    const ptrdiff_t kh = h->kernel_first + taps.first * h->kernel_step;
+    const ptrdiff_t oh = h->start + i * h->step;
+    depthwise_row row = {
+        .call = {.source_step = w->source_step * g->source_pitch,
+                 .gap_h = h->gap * w->source_size * g->source_pitch,
+                 .gap_w = w->gap * g->source_pitch,
+                 .weight_h = h->kernel_step * g->kernel_w * columns,
+                 .weight_w = w->kernel_step * columns,
+                 .out_step = w->step * g->out_pitch,
+                 .spread = plan->spread,
+                 .start = g->start ? g->start + c : NULL,
+                 .is_added = g->is_added,
+                 .is_clipped = g->is_clipped},
+        .source =
+            ((image * h->source_size + ih) * w->source_size + w->source_first) * g->source_pitch +
+            first / plan->spread,
+        .weights = (kh * g->kernel_w + w->kernel_first) * columns + first,
+        .out = ((image * g->out_h + oh) * g->out_w + w->start) * g->out_pitch + c,
+        .channels = depthwise_min(plan->each, columns / plan->fold - c),
+        .has_taps = taps.count > 0,
+    };
+    row.call.taps_h = taps.count;
+    row.call.channels = row.channels * plan->fold;
+    return row;
+}
+
+/* The sums of a call are those of some outputs' channels, fold of them each. */
+static void depthwise_fold(const depthwise_row *row, fvi_depthwise_rows_fn *run, ptrdiff_t outs)
+{
+    float sums[FVI_DEPTHWISE_OUTS * DEPTHWISE_CHANNELS];
+    fvi_depthwise_rows call = row->call;
+    const ptrdiff_t all = call.channels; /* more than fit are those of one channel */
+    call.out = sums;
+    call.mask = NULL;
+    call.is_added = false;
+    for (ptrdiff_t done = 0; done < all; done += call.channels) {
+        call.channels = call.out_step = depthwise_min(DEPTHWISE_CHANNELS, all - done);
+        run(&call);
+        call.source += call.channels;
+        call.weights += call.channels;
+        const ptrdiff_t fold = call.channels / row->channels;
+        for (ptrdiff_t i = 0; i < outs * row->channels; ++i) {
+            const ptrdiff_t to = i / row->channels * row->call.out_step + i % row->channels;
+            float sum = row->call.is_added || done > 0 ? row->call.out[to] : 0;
+            for (ptrdiff_t m = 0; m < fold; ++m)
+                sum += sums[i * fold + m];
+            row->call.out[to] = row->call.mask && !(row->call.mask[to] > 0) ? 0 : sum;
+        }
+    }
+}
+
+/* Outputs [j, j + outs) of a row; they meet the same taps. */
+static void depthwise_outs(const depthwise_plan *plan, depthwise_row *row, ptrdiff_t j,
+                           ptrdiff_t outs, depthwise_taps taps)
+{
+    const fvi_gather *g = plan->g;
+    fvi_depthwise_rows *call = &row->call;
+    const ptrdiff_t to = row->out + j * call->out_step;
+    const bool has_taps = row->has_taps && taps.count > 0;
+    const bool is_usual = taps.count == g->w.taps || plan->spread > 1;
+    call->source = g->source;
+    call->weights = g->weights;
+    if (has_taps) {
+        call->source += row->source + j * call->source_step + taps.first * call->gap_w;
+        call->weights += row->weights + taps.first * call->weight_w;
+    }
+    const ptrdiff_t taps_h = call->taps_h;
+    call->taps_h = has_taps ? taps_h : 0;
+    call->taps_w = taps.count;
+    call->out = g->out + to;
+    call->mask = g->mask ? g->mask + to : NULL;
+    fvi_depthwise_rows_fn *run =
+        plan->table->rows[is_usual ? plan->kind : FVI_DEPTHWISE_ANY][outs - 1];
+    if (plan->fold > 1)
+        depthwise_fold(row, run, outs);
+    else
+        run(call);
+    call->taps_h = taps_h;
+}
+
+static void depthwise_task(void *context, size_t task)
+{
+    const depthwise_plan *plan = context;
+    const fvi_gather *g = plan->g;
+    const ptrdiff_t index = (ptrdiff_t)task, image = index / plan->groups / plan->bands;
+    const ptrdiff_t i0 = index / plan->groups % plan->bands * plan->band;
+    const ptrdiff_t c = index % plan->groups * plan->each;
+    for (ptrdiff_t i = i0; i < depthwise_min(g->h.count, i0 + plan->band); ++i) {
+        depthwise_row row = depthwise_begin(plan, image, i, c);
+        for (ptrdiff_t j = 0, outs; j < g->w.count; j += outs) {
+            if (j >= plan->inside_from && j < plan->inside_to) {
+                outs = depthwise_min(plan->inside_to - j, FVI_DEPTHWISE_OUTS);
+                depthwise_outs(plan, &row, j, outs, (depthwise_taps){0, g->w.taps});
+            } else {
+                outs = 1;
+                depthwise_outs(plan, &row, j, outs, depthwise_axis(&g->w, j));
+            }
+        }
+    }
+}
+
+static fvi_depthwise_kind depthwise_kind(const depthwise_plan *plan)
+{
+    const fvi_gather_axis *w = &plan->g->w;
+    if (plan->spread > 1) return FVI_DEPTHWISE_SPREAD;
+    if (w->gap != 1) return FVI_DEPTHWISE_ANY;
+    if (w->source_step == 1 && w->taps == 2) return FVI_DEPTHWISE_2_1;
+    if (w->source_step == 1 && w->taps == 3) return FVI_DEPTHWISE_3_1;
+    if (w->source_step == 2 && w->taps == 3) return FVI_DEPTHWISE_3_2;
+    if (w->source_step == 1 && w->taps == 5) return FVI_DEPTHWISE_5_1;
+    if (w->source_step == 2 && w->taps == 5) return FVI_DEPTHWISE_5_2;
+    return FVI_DEPTHWISE_ANY;
+}
+
+void fvi_depthwise_run(const fvi_kernels *k, fvi_threads *threads, const fvi_gather *g)
+{
+    depthwise_plan plan = {.table = k->depthwise, .g = g, .spread = 1, .fold = 1};
+    const fvi_gather_axis *h = &g->h, *w = &g->w;
+    if (g->N == 0 || h->count == 0 || w->count == 0) return;
+    plan.sums = depthwise_max(g->depth, g->columns);
+    if (g->is_transposed)
+        plan.fold = g->depth / g->columns;
+    else
+        plan.spread = g->columns / g->depth;
+    plan.kind = depthwise_kind(&plan);
+    while (plan.inside_from < w->count && depthwise_axis(w, plan.inside_from).count < w->taps)
+        ++plan.inside_from;
+    plan.inside_to = plan.inside_from;
+    while (plan.inside_to < w->count && depthwise_axis(w, plan.inside_to).count == w->taps)
+        ++plan.inside_to;
+    const ptrdiff_t columns = plan.sums / plan.fold;
+    plan.each = columns;
+    if (plan.fold > 1) /* of a call: their sums must fit */
+        plan.each = depthwise_max(1, DEPTHWISE_CHANNELS / plan.fold);
+    else if (columns > DEPTHWISE_CHANNELS)
+        plan.each = DEPTHWISE_CHANNELS * plan.spread;
+    plan.each = depthwise_min(plan.each, columns);
+    plan.groups = depthwise_ceil(columns, plan.each);
+    const ptrdiff_t row = h->source_step * w->source_size * g->depth;
+    plan.band = depthwise_min(h->count, depthwise_max(1, DEPTHWISE_BAND / row));
+    plan.bands = depthwise_ceil(h->count, plan.band);
+    const double work =
+        (double)(g->N * h->count * w->count) * (double)(plan.sums * h->taps) * (double)w->taps;
+    if (work < DEPTHWISE_ALONE) threads = NULL;
+    fvi_parallel_for(threads, (size_t)(g->N * plan.bands * plan.groups), depthwise_task, &plan);
+}
+
+/* ---- weight and bias gradient ---- */
+
+/* dw[kh, kw, f] = sum over output pixels of x[its pixel under the tap, f / M] * dy[pixel, f]. Outputs
+   that meet the same taps form rectangles; of each, a call sums a few taps. Images are cut into
+   shards by geometry and batch alone, each with its own dw, and these are added in order. */
+typedef struct depthwise_sum {
+    const fvi_depthwise_table *table;
+    const fvi_conv_shape *s;
+    float *dw, *db, *copies;
+    const float *x, *dy;
+    ptrdiff_t shards, each, groups; /* channels of a task */
+} depthwise_sum;
+
+ptrdiff_t fvi_depthwise_shards(const fvi_conv_shape *s)
+{
+    const ptrdiff_t size = (s->KH * s->KW + 1) * s->F, pixels = s->N * s->OH * s->OW;
+    const ptrdiff_t most = depthwise_min(DEPTHWISE_COPIES / size, pixels / DEPTHWISE_SHARD);
+    return depthwise_max(1, depthwise_min(depthwise_min(most, FVI_CONV_SHARDS), s->N));
+}
+
+/* A rectangle of outputs of one image: their rows and columns, and the taps that all of them meet. */
+typedef struct depthwise_area {
+    ptrdiff_t image, h0, h1, w0, w1;
+    depthwise_taps h, w;
+} depthwise_area;
+
+/* The taps of an area [h0, h1), a few at a time. */
+static void depthwise_area_sums(const depthwise_sum *sum, fvi_depthwise_sums *call,
+                                const depthwise_area *area)
+{
+    const fvi_conv_shape *s = sum->s;
+    fvi_depthwise_sums_fn *const *run =
+        call->spread > 1 ? sum->table->spread_sums : sum->table->sums;
+    ptrdiff_t shift[FVI_DEPTHWISE_TAPS], place[FVI_DEPTHWISE_TAPS];
+    const ptrdiff_t all = area->h.count * area->w.count;
+    ptrdiff_t done = 0;
+    call->shift = shift;
+    call->place = place;
+    do {
+        ptrdiff_t taps = 0;
+        for (; taps < FVI_DEPTHWISE_TAPS && done < all; ++taps, ++done) {
+            const ptrdiff_t i = done / area->w.count, j = done % area->w.count;
+            shift[taps] = (i * s->DH * s->W + j * s->DW) * s->x_pitch;
+            place[taps] = ((area->h.first + i) * s->KW + area->w.first + j) * s->F;
+        }
+        run[taps](call);
+        call->db = NULL; /* once for each area */
+    } while (done < all);
+}
+
+static void depthwise_area_run(const depthwise_sum *sum, const depthwise_area *area, ptrdiff_t c,
+                               ptrdiff_t channels, float *dw, float *db)
+{
+    const fvi_conv_shape *s = sum->s;
+    const ptrdiff_t spread = s->F / s->C;
+    const ptrdiff_t row = (area->w1 - area->w0) * s->SW * s->SH * channels;
+    const ptrdiff_t rows = depthwise_max(1, DEPTHWISE_SUMS / row);
+    const bool has_taps = area->h.count > 0 && area->w.count > 0;
+    const ptrdiff_t iw = area->w0 * s->SW - s->pad_left + area->w.first * s->DW;
+    for (ptrdiff_t h = area->h0; h < area->h1; h += rows) {
+        const ptrdiff_t ih = h * s->SH - s->pad_top + area->h.first * s->DH;
+        const ptrdiff_t x = ((area->image * s->H + ih) * s->W + iw) * s->x_pitch + c / spread;
+        const ptrdiff_t dy = ((area->image * s->OH + h) * s->OW + area->w0) * s->y_pitch + c;
+        fvi_depthwise_sums call = {
+            .x = sum->x + (has_taps ? x : 0),
+            .dy = sum->dy + dy,
+            .x_row = s->SH * s->W * s->x_pitch,
+            .x_step = s->SW * s->x_pitch,
+            .dy_row = s->OW * s->y_pitch,
+            .dy_step = s->y_pitch,
+            .rows = depthwise_min(rows, area->h1 - h),
+            .columns = area->w1 - area->w0,
+            .channels = channels,
+            .spread = spread,
+            .dw = dw + c,
+            .db = db ? db + c : NULL,
+        };
+        depthwise_area_sums(sum, &call, area);
+    }
+}
+
+/* All areas of an image. */
+static void depthwise_image(const depthwise_sum *sum, ptrdiff_t image, ptrdiff_t c,
+                            ptrdiff_t channels, float *dw, float *db)
+{
+    const fvi_conv_shape *s = sum->s;
+    depthwise_area a = {.image = image};
+    for (a.h0 = 0; a.h0 < s->OH; a.h0 = a.h1) {
+        a.h = depthwise_clip(a.h0 * s->SH - s->pad_top, s->H, s->DH, s->KH);
+        depthwise_taps next = a.h;
+        for (a.h1 = a.h0; a.h1 < s->OH && next.first == a.h.first && next.count == a.h.count;)
+            next = depthwise_clip(++a.h1 * s->SH - s->pad_top, s->H, s->DH, s->KH);
+        for (a.w0 = 0; a.w0 < s->OW; a.w0 = a.w1) {
+            a.w = next = depthwise_clip(a.w0 * s->SW - s->pad_left, s->W, s->DW, s->KW);
+            for (a.w1 = a.w0; a.w1 < s->OW && next.first == a.w.first && next.count == a.w.count;)
+                next = depthwise_clip(++a.w1 * s->SW - s->pad_left, s->W, s->DW, s->KW);
+            depthwise_area_run(sum, &a, c, channels, dw, db);
+        }
+    }
+}
+
+static void depthwise_sum_task(void *context, size_t task)
+{
+    const depthwise_sum *sum = context;
+    const fvi_conv_shape *s = sum->s;
+    const ptrdiff_t shard = (ptrdiff_t)task / sum->groups, taps = s->KH * s->KW;
+    const ptrdiff_t c = (ptrdiff_t)task % sum->groups * sum->each;
+    const ptrdiff_t channels = depthwise_min(sum->each, s->F - c);
+    float *dw = shard == 0 ? sum->dw : sum->copies + (shard - 1) * (taps + 1) * s->F;
+    float *db = shard == 0 || !sum->db ? sum->db : dw + taps * s->F;
+    for (ptrdiff_t t = 0; t < taps; ++t)
+        memset(dw + t * s->F + c, 0, (size_t)channels * sizeof *dw);
+    if (db) memset(db + c, 0, (size_t)channels * sizeof *db);
+    for (ptrdiff_t n = s->N * shard / sum->shards; n < s->N * (shard + 1) / sum->shards; ++n)
+        depthwise_image(sum, n, c, channels, dw, db);
+}
+
+void fvi_depthwise_weights(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s,
+                           float *dw, float *db, const float *x, const float *dy, float *scratch)
+{
+    depthwise_sum sum = {
+        .table = k->depthwise, .s = s, .dw = dw, .db = db, .copies = scratch, .x = x, .dy = dy};
+    const ptrdiff_t size = s->KH * s->KW * s->F;
+    sum.shards = fvi_depthwise_shards(s);
+    sum.each = depthwise_min(s->F, DEPTHWISE_CHANNELS * (s->F / s->C));
+    sum.groups = depthwise_ceil(s->F, sum.each);
+    if ((double)(s->N * s->OH * s->OW) * (double)size < DEPTHWISE_ALONE) threads = NULL;
+    fvi_parallel_for(threads, (size_t)(sum.shards * sum.groups), depthwise_sum_task, &sum);
+    for (ptrdiff_t shard = 1; shard < sum.shards; ++shard) {
+        const float *copy = scratch + (shard - 1) * (size + s->F);
+        for (ptrdiff_t i = 0; i < size; ++i)
+            dw[i] += copy[i];
+        for (ptrdiff_t i = 0; db && i < s->F; ++i)
+            db[i] += copy[size + i];
+    }
+}

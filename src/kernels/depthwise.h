@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* The depthwise kernel's calls: each channel of the output sees one channel of the input. */
+#ifndef FVI_DEPTHWISE_H
+#define FVI_DEPTHWISE_H
+
+#include "kernels/kernels.h"
+
+#define FVI_DEPTHWISE_OUTS 6 /* most neighbouring outputs of a call */
+#define FVI_DEPTHWISE_TAPS 9 /* most taps of a call that sums their gradients */
+
+/* Neighbouring outputs of one row: out[o*out_step + c] = start[c] + sum over the taps of
+   source[o*source_step + i*gap_h + j*gap_w + c / spread] * weights[i*weight_h + j*weight_w + c].
+   One chain an element: i outside, j inside. Steps are in floats. */
+typedef struct fvi_depthwise_rows {
+    const float *source, *weights; /* at the first tap */
+    ptrdiff_t source_step, gap_h, gap_w, weight_h, weight_w;
+    ptrdiff_t taps_h, taps_w;
+    float *out;
+    ptrdiff_t out_step;
+    ptrdiff_t channels;
+    ptrdiff_t
+        spread; /* channels of out for each of the source; more than 1: FVI_DEPTHWISE_SPREAD */
+    const float *start; /* [channels] or NULL: zero; not when is_added */
+    const float *mask;  /* NULL, or lies like out: a sum stays where it is above 0, and is 0
+                            elsewhere */
+    bool is_added;      /* start from what out holds */
+    bool is_clipped;    /* what is below 0 at the end is 0 */
+} fvi_depthwise_rows;
+
+/* Gradients of so many taps over a rectangle of outputs: dw[place[t] + c] += sum of
+   x[r*x_row + o*x_step + shift[t] + c / spread] * dy[r*dy_row + o*dy_step + c]. */
+typedef struct fvi_depthwise_sums {
+    const float *x, *dy;
+    ptrdiff_t x_row, x_step, dy_row, dy_step;
+    ptrdiff_t rows, columns, channels, spread;
+    const ptrdiff_t *shift, *place; /* [taps] */
+    float *dw;
+    float *db; /* += sum of dy; NULL: not wanted */
+} fvi_depthwise_sums;
+
+typedef void fvi_depthwise_rows_fn(const fvi_depthwise_rows *call);
+typedef void fvi_depthwise_sums_fn(const fvi_depthwise_sums *call);
+
+/* Where neighbouring outputs share inputs, these are loaded once for a whole kernel row: kernels
+   made for so many taps and so many pixels from output to output. */
+typedef enum fvi_depthwise_kind {
+    FVI_DEPTHWISE_ANY,
+    FVI_DEPTHWISE_2_1, /* two taps, step 1 */
+    FVI_DEPTHWISE_3_1,
+    FVI_DEPTHWISE_3_2,
+    FVI_DEPTHWISE_5_1,
+    FVI_DEPTHWISE_5_2,
+    FVI_DEPTHWISE_SPREAD, /* any, of several channels for each of the source */
+    FVI_DEPTHWISE_KINDS
+} fvi_depthwise_kind;
+
+struct fvi_depthwise_table {
+    int lanes;
+    fvi_depthwise_rows_fn *rows[FVI_DEPTHWISE_KINDS][FVI_DEPTHWISE_OUTS]; /* outputs from 1 */
+    fvi_depthwise_sums_fn *sums[FVI_DEPTHWISE_TAPS + 1];        /* of so many taps, spread 1 */
+    fvi_depthwise_sums_fn *spread_sums[FVI_DEPTHWISE_TAPS + 1]; /* spread above 1 */
+};
+
+#endif

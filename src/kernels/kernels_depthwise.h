@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/* Template of the depthwise kernels, included by each kernels_<isa>.c after kernels_tile.h. No
+   include guard: that is the point. */
+
+/* Vectors run over channels. A step makes the sums of up to FVI_DEPTHWISE_OUTS neighbouring outputs
+   of one channel block in registers; where they share inputs, each input vector is loaded once for
+   a kernel row and meets all of its taps. The includer may define
+     FVI_SPREAD(v, index)  lane i is lane index[i] of v */
+
+#ifndef FVI_SPREAD
+#define FVI_SPREAD(v, index) FVI_NAME(depthwise_pick)((v), (index))
+FVI_INLINE FVI_VECTOR FVI_NAME(depthwise_pick)(FVI_VECTOR v, FVI_BITS index)
+{
+    FVI_VECTOR picked = {0};
+    for (int lane = 0; lane < FVI_LANES; ++lane)
+        picked[lane] = v[index[lane]];
+    return picked;
+}
+#endif
+
+/* How a block of channels [c, c + n) is read: whole vectors; the first n lanes of one; or n lanes
+   of which each source channel fills several. */
+#define FVI_DEPTHWISE_WHOLE 0
+#define FVI_DEPTHWISE_PART 1
+#define FVI_DEPTHWISE_WIDE 2
+
+typedef struct FVI_NAME(depthwise_block) {
+    ptrdiff_t c, from; /* first channel of out, of the source */
+    int n, from_n;
+    FVI_BITS index; /* each lane's source channel, counted from from */
+} FVI_NAME(depthwise_block);
+
+FVI_INLINE FVI_NAME(depthwise_block)
+    FVI_NAME(depthwise_begin)(ptrdiff_t c, ptrdiff_t channels, ptrdiff_t spread, const int mode)
+{
+    FVI_NAME(depthwise_block) b = {.c = c, .from = c};
+    if (mode == FVI_DEPTHWISE_WHOLE) return b;
+    b.n = channels - c < FVI_LANES ? (int)(channels - c) : FVI_LANES;
+    if (mode == FVI_DEPTHWISE_PART) return b;
+    b.from = c / spread;
+    b.from_n = (int)((c + b.n - 1) / spread - b.from) + 1;
+    for (int lane = 0; lane < b.n; ++lane)
+        b.index[lane] = (uint32_t)((c + lane) / spread - b.from);
+    return b;
+}
+
+FVI_INLINE FVI_VECTOR FVI_NAME(depthwise_load)(const float *p, const FVI_NAME(depthwise_block) * b,
+                                               const int mode)
+{
+    FVI_VECTOR v;
+    if (mode == FVI_DEPTHWISE_WHOLE) return FVI_LOAD(p + b->c);
+    FVI_NAME(tile_load)(&v, p + b->c, 1, b->n);
+    return v;
+}
+
+FVI_INLINE FVI_VECTOR FVI_NAME(depthwise_source)(const float *p,
+                                                 const FVI_NAME(depthwise_block) * b,
+                                                 const int mode)
+{
+    if (mode == FVI_DEPTHWISE_WHOLE) return FVI_LOAD(p + b->c);
+    if (mode == FVI_DEPTHWISE_PART) return FVI_LOAD_FIRST(p + b->c, b->n);
+    return FVI_SPREAD(FVI_LOAD_FIRST(p + b->from, b->from_n), b->index);
+}
+
+FVI_INLINE void FVI_NAME(depthwise_store)(float *p, FVI_VECTOR v,
+                                          const FVI_NAME(depthwise_block) * b, const int mode)
+{
+    if (mode == FVI_DEPTHWISE_WHOLE)
+        FVI_STORE(p + b->c, v);
+    else
+        FVI_NAME(tile_store)(p + b->c, &v, 1, b->n);
+}
+
+/* One channel block of outs outputs; taps and step 0: any, each tap loads its own inputs. */
+FVI_INLINE void FVI_NAME(depthwise_outs)(const fvi_depthwise_rows *call,
+                                         const FVI_NAME(depthwise_block) * b, const int outs,
+                                         const int taps, const int step, const int mode)
+{
+    FVI_VECTOR sum[FVI_DEPTHWISE_OUTS];
+    const ptrdiff_t pixel = call->gap_w, next = call->source_step, to_next = call->out_step;
+    float *out = call->out;
+    const FVI_VECTOR start =
+        call->start ? FVI_NAME(depthwise_load)(call->start, b, mode) : (FVI_VECTOR){0};
+    FVI_UNROLL
+    for (int o = 0; o < outs; ++o)
+        sum[o] = call->is_added ? FVI_NAME(depthwise_load)(out + o * to_next, b, mode) : start;
+    const float *row = call->source, *weights = call->weights;
+    for (ptrdiff_t i = 0; i < call->taps_h; ++i, row += call->gap_h, weights += call->weight_h) {
+        const float *at = row;
+        if (taps > 0) {
+            FVI_VECTOR w[5];
+            FVI_UNROLL
+            for (int j = 0; j < taps; ++j)
+                w[j] = FVI_NAME(depthwise_load)(weights + j * call->weight_w, b, mode);
+            FVI_UNROLL
+            for (int p = 0; p < (outs - 1) * step + taps; ++p, at += pixel) {
+                const FVI_VECTOR x = FVI_NAME(depthwise_source)(at, b, mode);
+                FVI_UNROLL
+                for (int o = 0; o < outs; ++o) {
+                    const int j = p - o * step;
+                    if (j >= 0 && j < taps) sum[o] = FVI_FMA(x, w[j], sum[o]);
+                }
+            }
+        } else {
+            const float *tap = weights;
+            for (ptrdiff_t j = 0; j < call->taps_w; ++j, at += pixel, tap += call->weight_w) {
+                const FVI_VECTOR w = FVI_NAME(depthwise_load)(tap, b, mode);
+                FVI_UNROLL
+                for (int o = 0; o < outs; ++o)
+                    sum[o] = FVI_FMA(FVI_NAME(depthwise_source)(at + o * next, b, mode), w, sum[o]);
+            }
+        }
+    }
+    FVI_UNROLL
+    for (int o = 0; o < outs; ++o) {
+        FVI_VECTOR y = sum[o];
+        if (call->is_clipped) y = FVI_NAME(clip)(y); /* NaN stays */
+        if (call->mask) {
+            const FVI_VECTOR mask = FVI_NAME(depthwise_load)(call->mask + o * to_next, b, mode);
+            y = (FVI_VECTOR)((FVI_BITS)y & (FVI_BITS)(mask > (FVI_VECTOR){0}));
+        }
+        FVI_NAME(depthwise_store)(out + o * to_next, y, b, mode);
+    }
+}
+
+/* Gradients of so many taps, and of the bias. */
+FVI_INLINE void FVI_NAME(depthwise_taps)(const fvi_depthwise_sums *call,
+                                         const FVI_NAME(depthwise_block) * b, const int taps,
+                                         const int mode)
+{
+    FVI_VECTOR sum[FVI_DEPTHWISE_TAPS], bias = {0};
+    ptrdiff_t shift[FVI_DEPTHWISE_TAPS];
+    FVI_UNROLL
+    for (int t = 0; t < taps; ++t) {
+        sum[t] = (FVI_VECTOR){0};
+        shift[t] = call->shift[t];
+    }
+    for (ptrdiff_t r = 0; r < call->rows; ++r) {
+        const float *x = call->x + r * call->x_row, *dy = call->dy + r * call->dy_row;
+        for (ptrdiff_t o = 0; o < call->columns; ++o, x += call->x_step, dy += call->dy_step) {
+            const FVI_VECTOR slope = FVI_NAME(depthwise_load)(dy, b, mode);
+            bias += slope;
+            FVI_UNROLL
+            for (int t = 0; t < taps; ++t)
+                sum[t] = FVI_FMA(FVI_NAME(depthwise_source)(x + shift[t], b, mode), slope, sum[t]);
+        }
+    }
+    FVI_UNROLL
+    for (int t = 0; t < taps; ++t) {
+        float *dw = call->dw + call->place[t];
+        FVI_NAME(depthwise_store)(dw, FVI_NAME(depthwise_load)(dw, b, mode) + sum[t], b, mode);
+    }
+    if (call->db) FVI_NAME(depthwise_store)
+    (call->db, FVI_NAME(depthwise_load)(call->db, b, mode) + bias, b, mode);
+}
+
+/* ---- from 1 to FVI_DEPTHWISE_OUTS outputs ---- */
+
+#define FVI_DEPTHWISE_SLOW(o)                                                                      \
+    static void FVI_NAME(depthwise_part_##o)(const fvi_depthwise_rows *call, ptrdiff_t c)          \
+    {                                                                                              \
+        const FVI_NAME(depthwise_block) b =                                                        \
+            FVI_NAME(depthwise_begin)(c, call->channels, 1, FVI_DEPTHWISE_PART);                   \
+        FVI_NAME(depthwise_outs)(call, &b, o, 0, 0, FVI_DEPTHWISE_PART);                           \
+    }                                                                                              \
+    static void FVI_NAME(depthwise_spread_##o)(const fvi_depthwise_rows *call)                     \
+    {                                                                                              \
+        for (ptrdiff_t c = 0; c < call->channels; c += FVI_LANES) {                                \
+            const FVI_NAME(depthwise_block) b =                                                    \
+                FVI_NAME(depthwise_begin)(c, call->channels, call->spread, FVI_DEPTHWISE_WIDE);    \
+            FVI_NAME(depthwise_outs)(call, &b, o, 0, 0, FVI_DEPTHWISE_WIDE);                       \
+        }                                                                                          \
+    }
+#define FVI_DEPTHWISE_WRAP(taps, step, o)                                                          \
+    static void FVI_NAME(depthwise_##taps##_##step##_##o)(const fvi_depthwise_rows *call)          \
+    {                                                                                              \
+        ptrdiff_t c = 0;                                                                           \
+        for (; c + FVI_LANES <= call->channels; c += FVI_LANES) {                                  \
+            const FVI_NAME(depthwise_block) b =                                                    \
+                FVI_NAME(depthwise_begin)(c, 0, 1, FVI_DEPTHWISE_WHOLE);                           \
+            FVI_NAME(depthwise_outs)(call, &b, o, taps, step, FVI_DEPTHWISE_WHOLE);                \
+        }                                                                                          \
+        if (c < call->channels) FVI_NAME(depthwise_part_##o)(call, c);                             \
+    }
+#define FVI_DEPTHWISE_WRAPS(o)                                                                     \
+    FVI_DEPTHWISE_SLOW(o)                                                                          \
+    FVI_DEPTHWISE_WRAP(0, 0, o)                                                                    \
+    FVI_DEPTHWISE_WRAP(2, 1, o)                                                                    \
+    FVI_DEPTHWISE_WRAP(3, 1, o)                                                                    \
+    FVI_DEPTHWISE_WRAP(3, 2, o)                                                                    \
+    FVI_DEPTHWISE_WRAP(5, 1, o)                                                                    \
+    FVI_DEPTHWISE_WRAP(5, 2, o)
+FVI_DEPTHWISE_WRAPS(1)
+FVI_DEPTHWISE_WRAPS(2)
+FVI_DEPTHWISE_WRAPS(3)
+FVI_DEPTHWISE_WRAPS(4)
+FVI_DEPTHWISE_WRAPS(5)
+FVI_DEPTHWISE_WRAPS(6)
+
+/* ---- from 0 to FVI_DEPTHWISE_TAPS taps ---- */
+
+#define FVI_DEPTHWISE_SUM(t)                                                                       \
+    static void FVI_NAME(depthwise_sums_##t)(const fvi_depthwise_sums *call)                       \
+    {                                                                                              \
+        ptrdiff_t c = 0;                                                                           \
+        for (; c + FVI_LANES <= call->channels; c += FVI_LANES) {                                  \
+            const FVI_NAME(depthwise_block) b =                                                    \
+                FVI_NAME(depthwise_begin)(c, 0, 1, FVI_DEPTHWISE_WHOLE);                           \
+            FVI_NAME(depthwise_taps)(call, &b, t, FVI_DEPTHWISE_WHOLE);                            \
+        }                                                                                          \
+        if (c == call->channels) return;                                                           \
+        const FVI_NAME(depthwise_block) b =                                                        \
+            FVI_NAME(depthwise_begin)(c, call->channels, 1, FVI_DEPTHWISE_PART);                   \
+        FVI_NAME(depthwise_taps)(call, &b, t, FVI_DEPTHWISE_PART);                                 \
+    }                                                                                              \
+    static void FVI_NAME(depthwise_spread_sums_##t)(const fvi_depthwise_sums *call)                \
+    {                                                                                              \
+        for (ptrdiff_t c = 0; c < call->channels; c += FVI_LANES) {                                \
+            const FVI_NAME(depthwise_block) b =                                                    \
+                FVI_NAME(depthwise_begin)(c, call->channels, call->spread, FVI_DEPTHWISE_WIDE);    \
+            FVI_NAME(depthwise_taps)(call, &b, t, FVI_DEPTHWISE_WIDE);                             \
+        }                                                                                          \
+    }
+#define FVI_DEPTHWISE_EACH_SUM(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9)
+FVI_DEPTHWISE_EACH_SUM(FVI_DEPTHWISE_SUM)
+
+#define FVI_DEPTHWISE_LIST(name)                                                                   \
+    {                                                                                              \
+        FVI_NAME(depthwise_##name##_1), FVI_NAME(depthwise_##name##_2),                            \
+            FVI_NAME(depthwise_##name##_3), FVI_NAME(depthwise_##name##_4),                        \
+            FVI_NAME(depthwise_##name##_5), FVI_NAME(depthwise_##name##_6)                         \
+    }
+#define FVI_DEPTHWISE_SUM_ENTRY(t) FVI_NAME(depthwise_sums_##t),
+#define FVI_DEPTHWISE_SPREAD_ENTRY(t) FVI_NAME(depthwise_spread_sums_##t),
+
+static const fvi_depthwise_table FVI_NAME(depthwise) = {
+    .lanes = FVI_LANES,
+    .rows =
+        {
+            [FVI_DEPTHWISE_ANY] = FVI_DEPTHWISE_LIST(0_0),
+            [FVI_DEPTHWISE_2_1] = FVI_DEPTHWISE_LIST(2_1),
+            [FVI_DEPTHWISE_3_1] = FVI_DEPTHWISE_LIST(3_1),
+            [FVI_DEPTHWISE_3_2] = FVI_DEPTHWISE_LIST(3_2),
+            [FVI_DEPTHWISE_5_1] = FVI_DEPTHWISE_LIST(5_1),
+            [FVI_DEPTHWISE_5_2] = FVI_DEPTHWISE_LIST(5_2),
+            [FVI_DEPTHWISE_SPREAD] = FVI_DEPTHWISE_LIST(spread),
+        },
+    .sums = {FVI_DEPTHWISE_EACH_SUM(FVI_DEPTHWISE_SUM_ENTRY)},
+    .spread_sums = {FVI_DEPTHWISE_EACH_SUM(FVI_DEPTHWISE_SPREAD_ENTRY)},
+};
