@@ -16,9 +16,11 @@ typedef struct fv_context fv_context;
 
 /** All zero is the default. */
 typedef struct fv_model_config {
-    uint64_t seed;   /* of initial weights and dropout */
-    int threads;     /* 0: as many as there are processors; results do not depend on it */
-    const char *isa; /* instruction set by name; NULL: the best this processor has */
+    uint64_t seed; /* of initial weights and dropout */
+    int threads;   /* 0: as many as there are processors; results do not depend on it */
+    /* instruction set: "generic", and "sse2", "avx2", "avx512" on x86-64, "neon" on 64-bit ARM,
+       "wasm128" on WebAssembly; NULL: the best this processor has */
+    const char *isa;
     /* predict only: no memory for gradients; fv_fit and backward are FV_E_STATE */
     bool without_training;
     int batch; /* fv_model_load builds for batches of up to this many images; 0: 64 */
