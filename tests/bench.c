@@ -135,6 +135,8 @@ static void bench_peak(const fvi_kernels *k)
 static const fvi_relu bench_relu = {0, 0, INFINITY};
 static const fvi_pool bench_pool = {28, 28, 32, 2, 2, 2, 2, 0, 0, 14, 14};
 static const fvi_pool bench_narrow = {64, 64, 6, 2, 2, 2, 2, 0, 0, 32, 32}; /* 24576 floats */
+static const fvi_pool bench_large = {56, 56, 8, 8, 8, 8, 8, 0, 0, 7, 7};
+static const fvi_pool bench_over = {28, 28, 32, 3, 3, 2, 2, 0, 0, 13, 13};
 
 #define LOOP(name, ...)                                                                            \
     static void loop_##name(bench_job *j)                                                          \
@@ -157,11 +159,24 @@ LOOP(sums_32, k->channel_sums(n / 32, 32, (double *)j->dw, (double *)j->db, j->x
 LOOP(gradient_sums_32,
      k->channel_gradient_sums(n / 32, 32, (double *)j->dw, (double *)j->db, j->y, j->x, j->w, j->b))
 LOOP(gradient_32, k->channel_gradient(n / 32, 32, j->dx, j->y, j->x, j->w, j->b, j->w, false))
-LOOP(max_pool, k->max_pool(&bench_pool, j->y, j->x))
-LOOP(max_pool_gradient, k->max_pool_gradient(&bench_pool, j->dx, j->b, j->x, j->y, false, true))
-LOOP(narrow_pool, k->max_pool(&bench_narrow, j->y, j->x))
-LOOP(narrow_pool_gradient,
-     k->max_pool_gradient(&bench_narrow, j->dx, j->b, j->x, j->y, false, true))
+LOOP(max_pool, k->max_pool(&bench_pool, j->y, j->dw, j->x, true))
+LOOP(max_pool_gradient, k->max_pool_gradient(&bench_pool, j->dx, j->b, j->dw, false))
+LOOP(narrow_pool, k->max_pool(&bench_narrow, j->y, j->dw, j->x, true))
+LOOP(narrow_pool_gradient, k->max_pool_gradient(&bench_narrow, j->dx, j->b, j->dw, false))
+LOOP(large_pool, k->max_pool(&bench_large, j->y, j->dw, j->x, true))
+LOOP(large_pool_gradient, k->max_pool_gradient(&bench_large, j->dx, j->b, j->dw, false))
+LOOP(over_pool, k->max_pool(&bench_over, j->y, j->dw, j->x, true))
+LOOP(over_pool_gradient, k->max_pool_gradient(&bench_over, j->dx, j->b, j->dw, false))
+LOOP(affine_16, k->channel_affine(n / 16, 16, j->y, j->x, j->w, j->b))
+LOOP(sums_16, k->channel_sums(n / 16, 16, (double *)j->dw, (double *)j->db, j->x, j->w))
+LOOP(gradient_sums_16,
+     k->channel_gradient_sums(n / 16, 16, (double *)j->dw, (double *)j->db, j->y, j->x, j->w, j->b))
+LOOP(gradient_16, k->channel_gradient(n / 16, 16, j->dx, j->y, j->x, j->w, j->b, j->w, false))
+LOOP(affine_64, k->channel_affine(n / 64, 64, j->y, j->x, j->w, j->b))
+LOOP(sums_64, k->channel_sums(n / 64, 64, (double *)j->dw, (double *)j->db, j->x, j->w))
+LOOP(gradient_sums_64,
+     k->channel_gradient_sums(n / 64, 64, (double *)j->dw, (double *)j->db, j->y, j->x, j->w, j->b))
+LOOP(gradient_64, k->channel_gradient(n / 64, 64, j->dx, j->y, j->x, j->w, j->b, j->w, false))
 LOOP(average_pool, k->average_pool(&bench_pool, j->y, j->x))
 LOOP(adam, const fvi_adam p = {1e-9f, 0.9f, 0.999f, 1e-7f}; k->adam(n, j->y, j->x, j->w, j->b, &p))
 LOOP(sgd, const fvi_sgd p = {1e-9f, 0.9f, false}; k->sgd(n, j->y, j->x, j->w, &p))
@@ -187,6 +202,18 @@ static const struct {
     {"max_pool_gradient.2x2", loop_max_pool_gradient, 14},
     {"max_pool.2x2.C6", loop_narrow_pool, 5},
     {"max_pool_gradient.2x2.C6", loop_narrow_pool_gradient, 14},
+    {"max_pool.8x8.C8", loop_large_pool, 4},
+    {"max_pool_gradient.8x8.C8", loop_large_pool_gradient, 12},
+    {"max_pool.3x3.2", loop_over_pool, 5},
+    {"max_pool_gradient.3x3.2", loop_over_pool_gradient, 14},
+    {"channel_affine.16", loop_affine_16, 8},
+    {"channel_sums.16", loop_sums_16, 4},
+    {"channel_gradient_sums.16", loop_gradient_sums_16, 8},
+    {"channel_gradient.16", loop_gradient_16, 16},
+    {"channel_affine.64", loop_affine_64, 8},
+    {"channel_sums.64", loop_sums_64, 4},
+    {"channel_gradient_sums.64", loop_gradient_sums_64, 8},
+    {"channel_gradient.64", loop_gradient_64, 16},
     {"average_pool.2x2", loop_average_pool, 5},
     {"adam", loop_adam, 28},
     {"sgd.momentum", loop_sgd, 20},
@@ -199,6 +226,8 @@ static void bench_loops(const fvi_kernels *k, size_t at)
     for (size_t i = 0; i < FVI_COUNT(all); ++i)
         *all[i] = bench_floats(j.n);
     memset(j.b, 0, j.n * sizeof *j.b); /* a second moment */
+    for (size_t i = 0; i < j.n; ++i)
+        ((unsigned char *)j.dw)[i] = (unsigned char)(i % 4); /* places of maxima */
     bench_line(&j, loop_list[at].name, "", loop_list[at].bytes * (double)j.n, "GB/s   ");
     for (size_t i = 0; i < FVI_COUNT(all); ++i)
         fvi_free(*all[i]);

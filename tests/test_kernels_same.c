@@ -61,8 +61,8 @@ static void run_rows(const fvi_kernels *k, same_arrays *t, int C)
     k->softmax(rows, C, t->a, t->b);
     k->softmax_gradient(rows, C, t->c, t->a);
     if (5 * 6 * C > SIZE) return;
-    k->max_pool(&pool, t->a, t->b);
-    k->max_pool_gradient(&pool, t->c, t->d, t->b, t->a, C % 2 == 0, C % 3 == 0);
+    k->max_pool(&pool, t->a, t->sum, t->b, C % 3 == 0);
+    k->max_pool_gradient(&pool, t->c, t->d, t->sum, C % 2 == 0);
     k->average_pool(&pool, t->a, t->b);
     k->average_pool_gradient(&pool, t->b, t->a, C % 2 == 0);
 }

@@ -17,6 +17,12 @@ typedef struct fvi_pool {
     int H, W, C, KH, KW, SH, SW, pad_top, pad_left, OH, OW;
 } fvi_pool;
 
+/* Bytes of the number of an element within its window: a byte holds 255 and one that means none. */
+static inline size_t fvi_pool_place_bytes(const fvi_pool *p)
+{
+    return (int64_t)p->KH * p->KW <= 255 ? 1 : 4;
+}
+
 /* ReLU as Keras has it: max if x >= max; x if threshold <= x < max; slope * (x - threshold) below.
    max: INFINITY for none. */
 typedef struct fvi_relu {
@@ -74,10 +80,12 @@ typedef struct fvi_kernels {
                              bool is_added); /* dx = or += a*dy + b*x + c,
                                                                 coefficients by channel */
     /* --- pooling, one image --- */
-    void (*max_pool)(const fvi_pool *p, float *y, const float *x);
-    void (*max_pool_gradient)(const fvi_pool *p, float *dx, const float *dy, const float *x,
-                              const float *y, bool is_added,
-                              bool is_clipped); /* the first maximum gets it; clipped: if above 0 */
+    /* place: NULL, or for backward [OH,OW,C] numbers of fvi_pool_place_bytes: y is element kh*KW + kw
+       of its window, the first of equals; all bits set: nothing passes back, since y is a NaN or
+       (is_clipped) not above 0 */
+    void (*max_pool)(const fvi_pool *p, float *y, void *place, const float *x, bool is_clipped);
+    void (*max_pool_gradient)(const fvi_pool *p, float *dx, const float *dy, const void *place,
+                              bool is_added);
     void (*average_pool)(const fvi_pool *p, float *y, const float *x);
     void (*average_pool_gradient)(const fvi_pool *p, float *dx, const float *dy, bool is_added);
     /* --- optimizers: one pass; false when a gradient or a new weight is not finite (the pass is

@@ -21,6 +21,9 @@ typedef int kernels_avx2_unused; /* a file must not be empty on other processors
 #define FVI_SQRT(v) _mm256_sqrt_ps(v)
 #define FVI_LOAD_FIRST(p, n) _mm256_maskload_ps((p), avx2_mask(n))
 #define FVI_STORE_FIRST(p, v, n) _mm256_maskstore_ps((p), avx2_mask(n), (v))
+#define FVI_LOAD_BYTES(p) (FVI_BITS) _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(p)))
+#define FVI_STORE_BYTES(p, bits) avx2_store_bytes((p), (__m256i)(bits))
+#define FVI_PERMUTE(v, from) _mm256_permutevar8x32_ps((v), (__m256i)(from))
 
 #define FVI_SPREAD(v, index) _mm256_permutevar8x32_ps((v), (__m256i)(index))
 
@@ -31,9 +34,17 @@ static inline __attribute__((always_inline)) __m256i avx2_mask(int n)
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
+static inline __attribute__((always_inline)) void avx2_store_bytes(uint8_t *p, __m256i bits)
+{
+    const __m256i low = _mm256_shuffle_epi8(bits, _mm256_set1_epi32(0x0c080400));
+    const __m128i high = _mm256_extracti128_si256(low, 1);
+    _mm_storel_epi64((__m128i *)p, _mm_unpacklo_epi32(_mm256_castsi256_si128(low), high));
+}
+
 #include "kernels/kernels_tile.h"
 #include "kernels/kernels_depthwise.h"
 #include "kernels/kernels_curves.h"
+#include "kernels/kernels_pool.h"
 #include "kernels/kernels_loops.h"
 
 FVI_ISA_END

@@ -22,6 +22,15 @@ typedef int kernels_avx512_unused; /* a file must not be empty on other processo
 #define FVI_SQRT(v) _mm512_sqrt_ps(v)
 #define FVI_LOAD_FIRST(p, n) _mm512_maskz_loadu_ps(avx512_mask(n), (p))
 #define FVI_STORE_FIRST(p, v, n) _mm512_mask_storeu_ps((p), avx512_mask(n), (v))
+#define FVI_LOAD_BYTES(p) (FVI_BITS) _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(p)))
+#define FVI_STORE_BYTES(p, bits)                                                                   \
+    _mm_storeu_si128((__m128i *)(p), _mm512_cvtepi32_epi8((__m512i)(bits)))
+#define FVI_TAKE(best, v, number) /* in mask registers */                                          \
+    const __mmask16 wins = _mm512_cmp_ps_mask((v), (best)->most, _CMP_GT_OQ) |                     \
+                           _mm512_cmp_ps_mask((v), (v), _CMP_UNORD_Q);                             \
+    (best)->most = _mm512_mask_mov_ps((best)->most, wins, (v));                                    \
+    (best)->place = (FVI_BITS)_mm512_mask_mov_epi32((__m512i)(best)->place, wins, (__m512i)(number))
+#define FVI_PERMUTE(v, from) _mm512_permutexvar_ps((__m512i)(from), (v))
 
 #define FVI_SPREAD(v, index) _mm512_permutexvar_ps((__m512i)(index), (v))
 
@@ -35,6 +44,7 @@ static inline __attribute__((always_inline)) __mmask16 avx512_mask(int n)
 #include "kernels/kernels_tile.h"
 #include "kernels/kernels_depthwise.h"
 #include "kernels/kernels_curves.h"
+#include "kernels/kernels_pool.h"
 #include "kernels/kernels_loops.h"
 
 FVI_ISA_END

@@ -26,6 +26,8 @@ typedef int kernels_sse2_unused; /* a file must not be empty on other processors
 #define FVI_SQRT(v) _mm_sqrt_ps(v)
 #define FVI_LOAD_FIRST(p, n) sse2_load_first((p), (n))
 #define FVI_STORE_FIRST(p, v, n) sse2_store_first((p), (v), (n))
+#define FVI_LOAD_BYTES(p) (FVI_BITS) sse2_load_bytes(p)
+#define FVI_STORE_BYTES(p, bits) sse2_store_bytes((p), (__m128i)(bits))
 
 FVI_ISA_BEGIN("sse2")
 
@@ -47,9 +49,25 @@ static inline __attribute__((always_inline)) void sse2_store_first(float *p, __m
     if (n == 3) _mm_store_ss(p + 2, _mm_movehl_ps(v, v));
 }
 
+static inline __attribute__((always_inline)) __m128i sse2_load_bytes(const uint8_t *p)
+{
+    int four;
+    memcpy(&four, p, sizeof four);
+    const __m128i zero = _mm_setzero_si128();
+    return _mm_unpacklo_epi16(_mm_unpacklo_epi8(_mm_cvtsi32_si128(four), zero), zero);
+}
+
+static inline __attribute__((always_inline)) void sse2_store_bytes(uint8_t *p, __m128i bits)
+{
+    const __m128i low = _mm_and_si128(bits, _mm_set1_epi32(255));
+    const int four = _mm_cvtsi128_si32(_mm_packus_epi16(_mm_packs_epi32(low, low), low));
+    memcpy(p, &four, sizeof four);
+}
+
 #include "kernels/kernels_tile.h"
 #include "kernels/kernels_depthwise.h"
 #include "kernels/kernels_curves.h"
+#include "kernels/kernels_pool.h"
 #include "kernels/kernels_loops.h"
 
 FVI_ISA_END

@@ -121,7 +121,8 @@ typedef struct fvi_run {
        all of it. In the order of i: of two that are one array the later one is true */
     const bool *adds;
     /* dx[0], which is not added to, is to be 0 where x[0] is not above 0: the ReLU that x[0] came
-       from is spared its own pass */
+       from is spared its own pass. The same in the training forward before, whose state may say it
+       already */
     bool masks;
     bool is_masked; /* and here that layer is told: its reader has done so to dy */
     /* y is to be what plain ReLU makes of the result: the layer of that ReLU, the only reader, is not

@@ -66,6 +66,31 @@ static fv_status pool2d_infer_global(fvi_node *n, const fvi_setup *setup)
     return FV_OK;
 }
 
+/* A training forward leaves for backward which element of its window each maximum is. */
+static fv_status pool2d_room(fvi_node *n)
+{
+    const fvi_pool *p = n->geometry;
+    if ((int64_t)p->KH * p->KW >= UINT32_MAX) {
+        return fvi_fail(FV_E_UNSUPPORTED, "a pool of %dx%d has too many elements to number", p->KH,
+                        p->KW);
+    }
+    size_t numbers = (size_t)p->OH * (size_t)p->OW * (size_t)p->C;
+    if (fvi_mul(&n->state_per_image, numbers, fvi_pool_place_bytes(p))) return FV_OK;
+    return fvi_fail(FV_E_SHAPE, "the outputs are too many to number");
+}
+
+static fv_status pool2d_infer_max(fvi_node *n, const fvi_setup *setup)
+{
+    FVI_TRY(pool2d_infer(n, setup));
+    return pool2d_room(n);
+}
+
+static fv_status pool2d_infer_global_max(fvi_node *n, const fvi_setup *setup)
+{
+    FVI_TRY(pool2d_infer_global(n, setup));
+    return pool2d_room(n);
+}
+
 /* Where image i of the batch begins. */
 static size_t pool2d_x(const fvi_pool *p, int i)
 {
@@ -77,18 +102,24 @@ static size_t pool2d_y(const fvi_pool *p, int i)
     return (size_t)i * (size_t)p->OH * (size_t)p->OW * (size_t)p->C;
 }
 
+static unsigned char *pool2d_place(const fvi_run *r, int i)
+{
+    unsigned char *places = r->state;
+    return places ? places + (size_t)i * r->node->state_per_image : NULL;
+}
+
 static void pool2d_max_image(const fvi_run *r, int i)
 {
     const fvi_pool *p = r->node->geometry;
-    r->k->max_pool(p, r->y + pool2d_y(p, i), r->x[0] + pool2d_x(p, i));
+    r->k->max_pool(p, r->y + pool2d_y(p, i), pool2d_place(r, i), r->x[0] + pool2d_x(p, i),
+                   r->masks);
 }
 
 static void pool2d_max_image_back(const fvi_run *r, int i)
 {
     const fvi_pool *p = r->node->geometry;
-    size_t x = pool2d_x(p, i), y = pool2d_y(p, i);
-    r->k->max_pool_gradient(p, r->dx[0] + x, r->dy + y, r->x[0] + x, r->y + y, r->adds[0],
-                            r->masks);
+    r->k->max_pool_gradient(p, r->dx[0] + pool2d_x(p, i), r->dy + pool2d_y(p, i),
+                            pool2d_place(r, i), r->adds[0]);
 }
 
 static void pool2d_average_image(const fvi_run *r, int i)
@@ -161,10 +192,12 @@ const fvi_op fvi_op_max_pooling2d = {
     .n_fields = FVI_COUNT(pool2d_fields),
     .min_inputs = 1,
     .max_inputs = 1,
-    .infer = pool2d_infer,
+    .infer = pool2d_infer_max,
     .forward = pool2d_max_forward,
     .backward = pool2d_max_backward,
     .can_mask = true,
+    .drops_x = true,
+    .drops_y = true,
 };
 
 const fvi_op fvi_op_average_pooling2d = {
@@ -205,8 +238,10 @@ const fvi_op fvi_op_global_max_pooling2d = {
     .n_fields = FVI_COUNT(pool2d_global_fields),
     .min_inputs = 1,
     .max_inputs = 1,
-    .infer = pool2d_infer_global,
+    .infer = pool2d_infer_global_max,
     .forward = pool2d_max_forward,
     .backward = pool2d_max_backward,
     .can_mask = true,
+    .drops_x = true,
+    .drops_y = true,
 };
