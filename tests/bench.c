@@ -104,15 +104,15 @@ static void tile_peak(bench_job *j)
         out[m] = j->y + width * (size_t)m;
     }
     const fvi_tile_rows call = {.rows = rows,
-                                .rows_step = (size_t)t->rows_max,
                                 .shift = &shift,
-                                .tap = &tap,
+                                .panel_row = &tap,
                                 .taps = 1,
                                 .depth = 128,
                                 .panel = j->w,
                                 .panel_step = width,
                                 .out = out,
-                                .columns = (int)width};
+                                .columns = (int)width,
+                                .ahead = (const char *)j->x};
     for (int i = 0; i < 1000; ++i)
         t->rows[t->rows_max * t->vectors_max - 1](&call);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Checked, zeroed, 64-byte aligned allocation; the hook that makes it fail; the limit for plans. */
+#if defined(__linux__) && !defined(_DEFAULT_SOURCE)
+#define _DEFAULT_SOURCE /* madvise */
+#endif
 #include "base/base_internal.h"
 
 #include <stdatomic.h>
@@ -10,8 +13,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 #endif
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 #define MEMORY_ALIGN 64
+#define MEMORY_PAGE ((size_t)2 << 20) /* a large page: bytes, and their alignment */
 
 /* The test hook and its counters; atomic because any thread may allocate. */
 static atomic_long memory_fail_in;
@@ -44,6 +51,23 @@ static void memory_fail(size_t bytes, const char *what)
              what);
 }
 
+/* Zeroed bytes. Where a kernel walks over more small pages than the processor remembers, each of
+   them costs it a look-up; so large blocks ask for large pages, which the system may refuse. */
+static void *memory_take(size_t bytes)
+{
+#if defined(MADV_HUGEPAGE)
+    if (bytes >= MEMORY_PAGE && bytes <= PTRDIFF_MAX - MEMORY_PAGE) {
+        const size_t whole = (bytes + MEMORY_PAGE - 1) / MEMORY_PAGE * MEMORY_PAGE;
+        void *memory = aligned_alloc(MEMORY_PAGE, whole);
+        if (!memory) return NULL;
+        (void)madvise(memory, bytes, MADV_HUGEPAGE);
+        return memset(memory, 0, bytes);
+    }
+#endif
+    void *memory = aligned_alloc(MEMORY_ALIGN, bytes);
+    return memory ? memset(memory, 0, bytes) : NULL;
+}
+
 void *fvi_alloc(size_t count, size_t size, const char *what)
 {
     size_t bytes, padded;
@@ -55,13 +79,13 @@ void *fvi_alloc(size_t count, size_t size, const char *what)
     padded -= padded % MEMORY_ALIGN;
     if (padded == 0) padded = MEMORY_ALIGN;
     atomic_fetch_add(&memory_count, 1);
-    void *memory = memory_hook() ? NULL : aligned_alloc(MEMORY_ALIGN, padded);
+    void *memory = memory_hook() ? NULL : memory_take(padded);
     if (!memory) {
         memory_fail(bytes, what);
         return NULL;
     }
     atomic_fetch_add(&memory_live, 1);
-    return memset(memory, 0, padded);
+    return memory;
 }
 
 void *fvi_copy(const void *bytes, size_t size, const char *what)

@@ -15,13 +15,10 @@ typedef struct fvi_conv_shape {
     ptrdiff_t groups;           /* 1 or more */
 } fvi_conv_shape;
 
-/* Pixels [from, to) of a row of W pixels of C floats; those outside the row are zero. */
+/* conv_pack.c. Pixels [from, to) of a row of W pixels of C floats; those outside the row are
+   zero. */
 void fvi_conv_copy(float *to_row, const float *row, ptrdiff_t from, ptrdiff_t to, ptrdiff_t W,
                    ptrdiff_t C);
-
-/* conv_transpose.c: to[d * width + c] = from[c * depth + d] */
-void fvi_conv_transpose(float *to, ptrdiff_t width, const float *from, ptrdiff_t depth,
-                        ptrdiff_t columns);
 
 #define FVI_CONV_SHARDS 8 /* most private copies of dw */
 
@@ -44,6 +41,23 @@ typedef struct fvi_gather_axis {
     ptrdiff_t taps, kernel_first, kernel_step;
 } fvi_gather_axis;
 
+/* conv_axis.c. Input indices h with (h + pad) mod stride = residue get their gradient from the taps kh with
+   kh*dilation of the same residue: h = start + i*stride reads output index (h + pad - kh*dilation)
+   / stride, an exact quotient. Taps are taken from the last to the first, so that they read the
+   output upwards. False: no input index or no tap. */
+bool fvi_gather_residue(fvi_gather_axis *axis, ptrdiff_t residue, ptrdiff_t size, ptrdiff_t taps,
+                        ptrdiff_t stride, ptrdiff_t dilation, ptrdiff_t pad, ptrdiff_t out_size);
+
+/* Outputs [first, end) of one axis that meet the same taps [tap0, tap1) inside the source. */
+typedef struct fvi_gather_span {
+    ptrdiff_t first, end, tap0, tap1;
+} fvi_gather_span;
+
+/* The span that begins at output i, cut off at end; tap0 = tap1 = 0: no tap is inside. */
+fvi_gather_span fvi_gather_span_at(const fvi_gather_axis *a, ptrdiff_t i, ptrdiff_t end);
+/* Every window lies inside the source. */
+bool fvi_gather_is_inside(const fvi_gather_axis *a);
+
 /* out[n, h, w, :] = start + sum over taps of source[n, h', w', :] times that tap's matrix. Reads
    outside count as zero. */
 typedef struct fvi_gather {
@@ -62,7 +76,11 @@ typedef struct fvi_gather {
     const float *start; /* [columns] or NULL; not when is_added */
 } fvi_gather;
 
-/* Floats of scratch of the packed weights and of the row of zeros. */
+/* conv_pack.c. Columns [c0, c0 + width) of all taps: [tap][depth][width], zeros behind the last
+   column. */
+void fvi_gather_pack(float *to, ptrdiff_t width, const fvi_gather *g, ptrdiff_t c0);
+
+/* Floats of scratch of the packed weights. */
 bool fvi_gather_scratch(size_t *floats, const fvi_kernels *k, size_t taps, size_t depth,
                         size_t columns);
 void fvi_gather_run(const fvi_kernels *k, fvi_threads *threads, const fvi_gather *g,

@@ -230,44 +230,12 @@ void fvi_conv_forward(const fvi_kernels *k, fvi_threads *threads, const fvi_conv
     fvi_conv_slice(k, threads, &s, y, x, w, b, is_clipped, scratch);
 }
 
-/* Input indices h with (h + pad) mod stride = residue get their gradient from the taps kh with
-   kh*dilation of the same residue: h = start + i*stride reads output index (h + pad - kh*dilation)
-   / stride, an exact quotient. Taps are taken from the last to the first, so that they read the
-   output upwards. False: no input index or no tap. */
-static bool conv_residue(fvi_gather_axis *axis, ptrdiff_t residue, ptrdiff_t size, ptrdiff_t taps,
-                         ptrdiff_t stride, ptrdiff_t dilation, ptrdiff_t pad, ptrdiff_t out_size)
-{
-    const ptrdiff_t start = ((residue - pad) % stride + stride) % stride;
-    ptrdiff_t first = -1, step = 0, count = 0;
-    for (ptrdiff_t t = 0; t < taps; ++t) {
-        if (t * dilation % stride != residue) continue;
-        if (count == 1) step = t - first;
-        if (count == 0) first = t;
-        ++count;
-    }
-    if (count == 0 || start >= size) return false;
-    const ptrdiff_t last = first + (count - 1) * step;
-    *axis = (fvi_gather_axis){
-        .count = (size - start + stride - 1) / stride,
-        .start = start,
-        .step = stride,
-        .source_size = out_size,
-        .source_step = 1,
-        .source_first = (start + pad - last * dilation) / stride,
-        .gap = count > 1 ? step * dilation / stride : 1,
-        .taps = count,
-        .kernel_first = last,
-        .kernel_step = -step,
-    };
-    return true;
-}
-
 /* Some tap reaches every residue: no input index goes without. */
 static bool conv_meets_all(ptrdiff_t taps, ptrdiff_t stride, ptrdiff_t dilation)
 {
     fvi_gather_axis axis;
     for (ptrdiff_t i = 0; i < stride; ++i) {
-        if (!conv_residue(&axis, i, stride, taps, stride, dilation, 0, 1)) return false;
+        if (!fvi_gather_residue(&axis, i, stride, taps, stride, dilation, 0, 1)) return false;
     }
     return true;
 }
@@ -293,9 +261,10 @@ void fvi_conv_slice_back(const fvi_kernels *k, fvi_threads *threads, const fvi_c
         .mask = mask,
     };
     for (ptrdiff_t i = 0; i < s->SH; ++i) {
-        if (!conv_residue(&gather.h, i, s->H, s->KH, s->SH, s->DH, s->pad_top, s->OH)) continue;
+        if (!fvi_gather_residue(&gather.h, i, s->H, s->KH, s->SH, s->DH, s->pad_top, s->OH))
+            continue;
         for (ptrdiff_t j = 0; j < s->SW; ++j) {
-            if (conv_residue(&gather.w, j, s->W, s->KW, s->SW, s->DW, s->pad_left, s->OW))
+            if (fvi_gather_residue(&gather.w, j, s->W, s->KW, s->SW, s->DW, s->pad_left, s->OW))
                 conv_run(k, threads, s, &gather, scratch);
         }
     }

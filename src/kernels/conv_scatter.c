@@ -58,14 +58,14 @@ static void scatter_row(const scatter_plan *plan, ptrdiff_t n0, ptrdiff_t images
     }
     const ptrdiff_t columns = (last - first) * s->C, lanes = plan->tiles->lanes;
     const ptrdiff_t most = lanes * plan->tiles->vectors_max;
-    const size_t tap = 0;
+    const size_t panel_row = 0;
     const ptrdiff_t shift = 0;
     for (ptrdiff_t c = 0; c < columns; c += most) {
         const ptrdiff_t here = columns - c < most ? columns - c : most;
         const fvi_tile_rows call = {
             .rows = rows,
             .shift = &shift,
-            .tap = &tap,
+            .panel_row = &panel_row,
             .taps = 1,
             .depth = (size_t)s->F,
             .panel = plan->packed + kh * s->F * plan->width + first * s->C + c,
@@ -73,6 +73,7 @@ static void scatter_row(const scatter_plan *plan, ptrdiff_t n0, ptrdiff_t images
             .out = out,
             .out_at = (size_t)c,
             .columns = (int)here,
+            .ahead = (const char *)rows[0],
             .is_added = true,
         };
         const ptrdiff_t vectors = scatter_ceil(here, lanes);

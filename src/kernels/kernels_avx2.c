@@ -16,6 +16,8 @@ typedef int kernels_avx2_unused; /* a file must not be empty on other processors
 #define FVI_ROWS_MAX 6 /* 12 sums, 2 loads, 1 broadcast of 16 registers */
 #define FVI_VECTORS_MAX 2
 #define FVI_EACH_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#define FVI_THIN_MAX 12
+#define FVI_EACH_THIN(X) X(7) X(8) X(9) X(10) X(11) X(12)
 #define FVI_EACH_VECTORS(X, m) X(m, 1) X(m, 2)
 #define FVI_FMA(a, b, c) _mm256_fmadd_ps((a), (b), (c))
 #define FVI_SQRT(v) _mm256_sqrt_ps(v)

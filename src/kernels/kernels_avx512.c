@@ -17,6 +17,8 @@ typedef int kernels_avx512_unused; /* a file must not be empty on other processo
     14 /* 28 sums, 2 loads, 1 broadcast of 32 registers; 14 divides 7 * 2^k images */
 #define FVI_VECTORS_MAX 2
 #define FVI_EACH_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#define FVI_THIN_MAX 20
+#define FVI_EACH_THIN(X) X(15) X(16) X(17) X(18) X(19) X(20)
 #define FVI_EACH_VECTORS(X, m) X(m, 1) X(m, 2)
 #define FVI_FMA(a, b, c) _mm512_fmadd_ps((a), (b), (c))
 #define FVI_SQRT(v) _mm512_sqrt_ps(v)

@@ -14,6 +14,8 @@
 #define FVI_ROWS_MAX 4
 #define FVI_VECTORS_MAX 2
 #define FVI_EACH_ROWS(X) X(1) X(2) X(3) X(4)
+#define FVI_THIN_MAX FVI_ROWS_MAX
+#define FVI_EACH_THIN(X)
 #define FVI_EACH_VECTORS(X, m) X(m, 1) X(m, 2)
 #define FVI_FMA(a, b, c) ((a) * (b) + (c)) /* two roundings: no instruction is assumed */
 #define FVI_LOAD_FIRST(p, n) generic_load_first((p), (n))

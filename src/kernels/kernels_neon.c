@@ -16,6 +16,8 @@ typedef int kernels_neon_unused; /* a file must not be empty on other processors
 #define FVI_ROWS_MAX 6 /* 24 sums, 4 loads, 1 broadcast of 32 registers */
 #define FVI_VECTORS_MAX 4
 #define FVI_EACH_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#define FVI_THIN_MAX FVI_ROWS_MAX
+#define FVI_EACH_THIN(X)
 #define FVI_EACH_VECTORS(X, m) X(m, 1) X(m, 2) X(m, 3) X(m, 4)
 #define FVI_FMA(a, b, c) vfmaq_f32((c), (a), (b))
 #define FVI_SQRT(v) vsqrtq_f32(v)

@@ -21,6 +21,8 @@ typedef int kernels_sse2_unused; /* a file must not be empty on other processors
     4 /* 8 sums, 2 loads, 1 broadcast, 1 product of 16 registers; 6 rows are no faster */
 #define FVI_VECTORS_MAX 2
 #define FVI_EACH_ROWS(X) X(1) X(2) X(3) X(4)
+#define FVI_THIN_MAX FVI_ROWS_MAX
+#define FVI_EACH_THIN(X)
 #define FVI_EACH_VECTORS(X, m) X(m, 1) X(m, 2)
 #define FVI_FMA(a, b, c) ((a) * (b) + (c)) /* two roundings: nothing is fused */
 #define FVI_SQRT(v) _mm_sqrt_ps(v)

@@ -6,6 +6,8 @@
      FVI_ISA           the word its names start with
      FVI_LANES         floats of a vector
      FVI_ROWS_MAX      rows of the largest tile; FVI_EACH_ROWS(X) is X(1) X(2) ... X(FVI_ROWS_MAX)
+     FVI_THIN_MAX      rows of the largest tile of one vector, even; FVI_EACH_THIN(X) is X of those
+                       above FVI_ROWS_MAX
      FVI_VECTORS_MAX   vectors of the largest tile; FVI_EACH_VECTORS(X, m) is X(m, 1) X(m, 2) ...
      FVI_FMA(a, b, c)  a * b + c, fused where the instruction set fuses: with contraction off only
                        an intrinsic says so
@@ -29,12 +31,25 @@
 #elif defined(__clang__)
 #define FVI_UNROLL _Pragma("clang loop unroll(full)")
 #else
-#define FVI_UNROLL _Pragma("GCC unroll 16")
+#define FVI_UNROLL _Pragma("GCC unroll 32")
 #endif
 
 typedef float FVI_NAME(vector) __attribute__((vector_size(4 * FVI_LANES)));
 /* The same at any address. */
 typedef float FVI_NAME(memory) __attribute__((vector_size(4 * FVI_LANES), aligned(4), may_alias));
+
+/* The compiler is to keep the number itself in a register, not what it is made of. */
+#if defined(__x86_64__) && defined(__GNUC__)
+#define FVI_KEEP(number) __asm__("" : "+r"(number))
+#else
+#define FVI_KEEP(number) (void)(number)
+#endif
+
+#if defined(__x86_64__) /* elsewhere it has not been measured */
+#define FVI_PREFETCH(address) __builtin_prefetch(address)
+#else
+#define FVI_PREFETCH(address) (void)(address)
+#endif
 
 /* What a comparison gives, and bits to choose by. */
 typedef uint32_t FVI_NAME(bits) __attribute__((vector_size(4 * FVI_LANES)));
@@ -79,9 +94,10 @@ FVI_INLINE void FVI_NAME(tile_store)(float *to, const FVI_VECTOR *row, const int
     }
 }
 
-FVI_INLINE void FVI_NAME(tile_rows)(const fvi_tile_rows *call, const int rows, const int vectors)
+FVI_INLINE void FVI_NAME(tile_rows)(const fvi_tile_rows *call, const int rows, const int vectors,
+                                    const bool is_paired)
 {
-    FVI_VECTOR sum[FVI_ROWS_MAX][FVI_VECTORS_MAX];
+    FVI_VECTOR sum[FVI_THIN_MAX][FVI_VECTORS_MAX];
     const size_t depth = call->depth, step = call->panel_step, at = call->out_at;
     FVI_UNROLL
     for (int m = 0; m < rows; ++m) {
@@ -95,22 +111,28 @@ FVI_INLINE void FVI_NAME(tile_rows)(const fvi_tile_rows *call, const int rows, c
                 sum[m][v] = (FVI_VECTOR){0};
         }
     }
+    const char *ahead = call->ahead;
+    const ptrdiff_t ahead_step = call->ahead_step;
     for (size_t t = 0; t < call->taps; ++t) {
-        const float *const *row = call->rows + t * call->rows_step;
         const ptrdiff_t shift = call->shift[t];
-        const float *b = call->panel + call->tap[t] * call->tap_step;
-        const float *a[FVI_ROWS_MAX];
+        const float *b = call->panel + call->panel_row[t] * step;
+        const float *a[FVI_THIN_MAX];
         FVI_UNROLL
-        for (int m = 0; m < rows; ++m)
-            a[m] = row[m] + shift;
-        for (size_t i = 0; i < depth; ++i, b += step) {
+        for (int m = 0; m < rows; m += is_paired ? 2 : 1)
+            a[m] = call->rows[m] + shift;
+        ptrdiff_t next = call->pair_step;
+        for (ptrdiff_t i = 0; i < (ptrdiff_t)depth; ++i, ++next, b += step) {
             FVI_VECTOR right[FVI_VECTORS_MAX];
+            if (is_paired) FVI_KEEP(next);
+            FVI_PREFETCH(ahead);
+            ahead += ahead_step;
             FVI_UNROLL
             for (int v = 0; v < vectors; ++v)
                 right[v] = FVI_LOAD(b + v * FVI_LANES);
             FVI_UNROLL
             for (int m = 0; m < rows; ++m) {
-                const FVI_VECTOR left = FVI_SPLAT(a[m][i]);
+                const bool is_second = is_paired && m % 2 == 1;
+                const FVI_VECTOR left = FVI_SPLAT(is_second ? a[m - 1][next] : a[m][i]);
                 FVI_UNROLL
                 for (int v = 0; v < vectors; ++v)
                     sum[m][v] = FVI_FMA(left, right[v], sum[m][v]);
@@ -188,7 +210,11 @@ FVI_INLINE void FVI_NAME(tile_runs)(const fvi_tile_runs *call, const int rows, c
 #define FVI_TILE_WRAP(m, v)                                                                        \
     static void FVI_NAME(rows_##m##_##v)(const fvi_tile_rows *call)                                \
     {                                                                                              \
-        FVI_NAME(tile_rows)(call, m, v);                                                           \
+        FVI_NAME(tile_rows)(call, m, v, false);                                                    \
+    }                                                                                              \
+    static void FVI_NAME(pairs_##m##_##v)(const fvi_tile_rows *call)                               \
+    {                                                                                              \
+        FVI_NAME(tile_rows)(call, m, v, true);                                                     \
     }                                                                                              \
     static void FVI_NAME(runs_##m##_##v)(const fvi_tile_runs *call)                                \
     {                                                                                              \
@@ -197,13 +223,27 @@ FVI_INLINE void FVI_NAME(tile_runs)(const fvi_tile_runs *call, const int rows, c
 #define FVI_TILE_WRAP_ROWS(m) FVI_EACH_VECTORS(FVI_TILE_WRAP, m)
 FVI_EACH_ROWS(FVI_TILE_WRAP_ROWS)
 
+#define FVI_TILE_WRAP_THIN(m)                                                                      \
+    static void FVI_NAME(pairs_##m##_1)(const fvi_tile_rows *call)                                 \
+    {                                                                                              \
+        FVI_NAME(tile_rows)(call, m, 1, true);                                                     \
+    }
+FVI_EACH_THIN(FVI_TILE_WRAP_THIN)
+
 #define FVI_TILE_ROWS_ENTRY(m, v) FVI_NAME(rows_##m##_##v),
 #define FVI_TILE_ROWS_ENTRIES(m) FVI_EACH_VECTORS(FVI_TILE_ROWS_ENTRY, m)
 static fvi_tile_rows_fn *const FVI_NAME(rows_list)[] = {FVI_EACH_ROWS(FVI_TILE_ROWS_ENTRIES)};
+
+#define FVI_TILE_PAIRS_ENTRY(m, v) [((m)-1) * FVI_VECTORS_MAX + (v)-1] = FVI_NAME(pairs_##m##_##v),
+#define FVI_TILE_PAIRS_ENTRIES(m) FVI_EACH_VECTORS(FVI_TILE_PAIRS_ENTRY, m)
+#define FVI_TILE_THIN_ENTRY(m) FVI_TILE_PAIRS_ENTRY(m, 1)
+static fvi_tile_rows_fn *const FVI_NAME(pairs_list)[FVI_THIN_MAX * FVI_VECTORS_MAX] = {
+    FVI_EACH_ROWS(FVI_TILE_PAIRS_ENTRIES) FVI_EACH_THIN(FVI_TILE_THIN_ENTRY)};
 
 #define FVI_TILE_RUNS_ENTRY(m, v) FVI_NAME(runs_##m##_##v),
 #define FVI_TILE_RUNS_ENTRIES(m) FVI_EACH_VECTORS(FVI_TILE_RUNS_ENTRY, m)
 static fvi_tile_runs_fn *const FVI_NAME(runs_list)[] = {FVI_EACH_ROWS(FVI_TILE_RUNS_ENTRIES)};
 
-static const fvi_tile_table FVI_NAME(tiles) = {FVI_LANES, FVI_ROWS_MAX, FVI_VECTORS_MAX,
-                                               FVI_NAME(rows_list), FVI_NAME(runs_list)};
+static const fvi_tile_table FVI_NAME(tiles) = {
+    FVI_LANES,           FVI_ROWS_MAX,         FVI_VECTORS_MAX,    FVI_THIN_MAX,
+    FVI_NAME(rows_list), FVI_NAME(pairs_list), FVI_NAME(runs_list)};

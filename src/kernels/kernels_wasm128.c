@@ -18,6 +18,8 @@ typedef int kernels_wasm128_unused; /* a file must not be empty on other process
 #define FVI_ROWS_MAX 4 /* what runs it may have 16 registers: 8 sums, 2 loads, 2 more */
 #define FVI_VECTORS_MAX 2
 #define FVI_EACH_ROWS(X) X(1) X(2) X(3) X(4)
+#define FVI_THIN_MAX FVI_ROWS_MAX
+#define FVI_EACH_THIN(X)
 #define FVI_EACH_VECTORS(X, m) X(m, 1) X(m, 2)
 #define FVI_FMA(a, b, c) ((a) * (b) + (c)) /* two roundings: nothing is fused */
 #define FVI_SQRT(v) ((wasm128_part)wasm_f32x4_sqrt((v128_t)(v)))

@@ -6,26 +6,30 @@
 
 #include "kernels/kernels.h"
 
-#define FVI_TILE_ROWS_MAX 16 /* no instruction set has a taller tile */
+#define FVI_TILE_ROWS_MAX 20 /* no instruction set has a taller tile */
 
-/* Rows mode: out[m][j] = start + sum over t, i of rows[t*rows_step + m][shift[t] + i] *
-   panel[tap[t]*tap_step + i*panel_step + j]. One chain an element: t outside, i inside. Forward, input gradient, dense. */
+/* Rows mode: out[m][j] = start + sum over t, i of row m[shift[t] + i] * panel[(panel_row[t] + i) *
+   panel_step + j], t outside, i inside: one chain an element. Forward, input gradient, dense. Row m
+   is rows[m]; or where rows come in pairs, row 2m is rows[2m] and row 2m + 1 lies pair_step floats
+   behind it, which halves the addresses that are kept in registers. */
 typedef struct fvi_tile_rows {
-    /* where row m of the tile reads tap t, depth floats each: rows_step is MR, and the shifts are 0,
-       or 0, and the rows of all taps lie alike */
     const float *const *rows;
-    size_t rows_step;
-    const ptrdiff_t *shift; /* [taps] */
-    const size_t *tap;      /* [taps]: the tap's place in the panel */
-    size_t taps, depth;
-    const float *panel; /* its first column; whole vectors can be read */
-    size_t tap_step, panel_step;
+    ptrdiff_t pair_step;
+    const ptrdiff_t *shift;  /* [taps] */
+    const size_t *panel_row; /* [taps]: where the tap begins in the panel */
+    size_t taps, depth;      /* depth: floats of each tap */
+    const float *panel;      /* its first column; whole vectors can be read */
+    size_t panel_step;
     float *const *out;  /* [MR] */
     size_t out_at;      /* added to each out[m] */
     const float *start; /* columns floats to start from; NULL: zero */
     int columns;        /* columns that are written */
-    bool is_added;      /* start from what out holds */
-    bool is_clipped;    /* what is below 0 at the end is 0 */
+    /* what will be read next: each step of each tap fetches one line into the cache, ahead_step
+       bytes behind the one before */
+    const char *ahead;
+    ptrdiff_t ahead_step;
+    bool is_added;   /* start from what out holds */
+    bool is_clipped; /* what is below 0 at the end is 0 */
     /* NULL, or an array that lies as the one at mask_base, into which out points: a sum stays where
        the mask is above 0, and is 0 elsewhere */
     const float *mask, *mask_base;
@@ -57,9 +61,12 @@ typedef void fvi_tile_runs_fn(const fvi_tile_runs *call);
 
 struct fvi_tile_table {
     int lanes, rows_max,
-        vectors_max; /* floats of a vector; the largest tile, in rows and in vectors */
+        vectors_max;               /* floats of a vector; the largest tile, in rows and vectors */
+    int thin_max;                  /* rows of the largest tile of one vector, in pairs; even */
     fvi_tile_rows_fn *const *rows; /* [rows_max][vectors_max], both counted from 1 */
-    fvi_tile_runs_fn *const *runs; /* likewise */
+    /* [thin_max][vectors_max]; beyond rows_max of one vector only */
+    fvi_tile_rows_fn *const *pairs;
+    fvi_tile_runs_fn *const *runs; /* [rows_max][vectors_max] */
 };
 
 #endif
