@@ -66,6 +66,8 @@ typedef union case_config {
     fv_layer_config layer;
     fv_input_config input;
     fv_conv2d_config conv2d;
+    fv_depthwise_conv2d_config depthwise;
+    fv_separable_conv2d_config separable;
     fv_pool2d_config pool2d;
     fv_zero_padding2d_config padding;
     fv_dense_config dense;

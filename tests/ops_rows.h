@@ -344,6 +344,8 @@ static const op_row rows[] = {
     {"ZeroPadding2D", draw_padding, judge_padding, judge_padding_back, 1},
     {"Add", draw_add, judge_add, judge_add_back, 3},
     {"Concatenate", draw_concatenate, judge_concatenate, judge_concatenate_back, 3},
+    {"DepthwiseConv2D", draw_depthwise, judge_depthwise, judge_depthwise_back, 1},
+    {"SeparableConv2D", draw_separable, judge_separable, judge_separable_back, 1},
 };
 
 #endif

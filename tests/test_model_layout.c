@@ -23,6 +23,29 @@ static int draw(drawn *d, int below)
     return fvi_rng_int(d->graph, FVI_RNG_TEST, 2, d->at++, below);
 }
 
+/* A convolution to the same two channels: of all, of one at a time, of one and then of all. */
+static void draw_convolution(fv_model *m, drawn *d, int a, fv_conv2d_config conv)
+{
+    const fv_depthwise_conv2d_config depthwise = {.kernel_size = {3, 3},
+                                                  .padding = FV_SAME,
+                                                  .activation = conv.activation,
+                                                  .without_bias = conv.without_bias};
+    const fv_separable_conv2d_config separable = {.filters = 2,
+                                                  .kernel_size = {3, 3},
+                                                  .padding = FV_SAME,
+                                                  .depth_multiplier = 2,
+                                                  .activation = conv.activation,
+                                                  .without_bias = conv.without_bias};
+    const int kind = draw(d, 6);
+    conv.groups = kind == 0 ? 2 : 1;
+    if (kind == 1)
+        fv_depthwise_conv2d(m, a, &depthwise);
+    else if (kind == 2)
+        fv_separable_conv2d(m, a, &separable);
+    else
+        fv_conv2d(m, a, &conv);
+}
+
 /* One more layer, on one of the last few: all of one shape. Not all kinds have weights, and some are
    there to be taken along, or not to be. */
 static void draw_layer(fv_model *m, drawn *d, int i, bool has_norm)
@@ -46,7 +69,7 @@ static void draw_layer(fv_model *m, drawn *d, int i, bool has_norm)
         break;
     case 5:
         conv.activation = draw(d, 2) ? FV_RELU : FV_TANH;
-        fv_conv2d(m, a, &conv);
+        draw_convolution(m, d, a, conv);
         break;
     case 6:
         fv_dropout(m, a, 0.3f);
@@ -60,7 +83,7 @@ static void draw_layer(fv_model *m, drawn *d, int i, bool has_norm)
         break;
     default:
         conv.without_bias = draw(d, 2);
-        fv_conv2d(m, i - 1, &conv);
+        draw_convolution(m, d, i - 1, conv);
         if (has_norm) fv_batch_normalization(m, FV_LAST, NULL);
     }
 }

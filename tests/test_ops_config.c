@@ -38,9 +38,27 @@ static const refusal refusals[] = {
     /* A05, A06, A07: dilation, groups, filters */
     {"Conv2D", "{" CONV "\"dilation_rate\":0}", FV_E_FORMAT, "dilation_rate 0"},
     {"Conv2D", "{" CONV "\"dilation_rate\":[1,-2]}", FV_E_FORMAT, "dilation_rate [1, -2]"},
-    {"Conv2D", "{" CONV "\"groups\":2}", FV_E_UNSUPPORTED, "groups 2 is not supported; only 1"},
-    {"Conv2D", "{" CONV "\"groups\":0}", FV_E_UNSUPPORTED, "groups 0"},
-    {"Conv2D", "{" CONV "\"groups\":\"1\"}", FV_E_UNSUPPORTED, "groups \"1\""},
+    {"Conv2D", "{" CONV "\"groups\":-2}", FV_E_FORMAT,
+     "groups -2: expected an integer of 1 or more"},
+    {"Conv2D", "{" CONV "\"groups\":0}", FV_E_FORMAT, "groups 0"},
+    {"Conv2D", "{" CONV "\"groups\":\"1\"}", FV_E_FORMAT, "groups \"1\""},
+    {"Conv2D", "{" CONV "\"groups\":[2,2]}", FV_E_FORMAT, "groups [2, 2]"},
+    {"Conv2D", "{" CONV "\"groups\":null}", FV_E_FORMAT, "groups None"},
+    {"DepthwiseConv2D", "{}", FV_E_FORMAT, "kernel_size is missing"},
+    {"DepthwiseConv2D", "{\"kernel_size\":3,\"depth_multiplier\":0}", FV_E_FORMAT,
+     "depth_multiplier 0: expected an integer of 1 or more"},
+    {"DepthwiseConv2D", "{\"kernel_size\":3,\"depth_multiplier\":1.5}", FV_E_FORMAT,
+     "depth_multiplier 1.5"},
+    {"DepthwiseConv2D", "{\"kernel_size\":3,\"groups\":2}", FV_E_UNSUPPORTED,
+     "groups 2 is not supported; only 1"},
+    {"DepthwiseConv2D", "{\"kernel_size\":3,\"filters\":2}", FV_E_FORMAT, "filters"},
+    {"DepthwiseConv2D", "{\"kernel_size\":3,\"strides\":[0,1]}", FV_E_FORMAT, "strides [0, 1]"},
+    {"DepthwiseConv2D", "{\"kernel_size\":3,\"depthwise_regularizer\":\"l2\"}", FV_E_UNSUPPORTED,
+     "depthwise_regularizer"},
+    {"SeparableConv2D", "{\"kernel_size\":3}", FV_E_FORMAT, "filters is missing"},
+    {"SeparableConv2D", "{" CONV "\"depth_multiplier\":-1}", FV_E_FORMAT, "depth_multiplier -1"},
+    {"SeparableConv2D", "{" CONV "\"pointwise_initializer\":\"he\"}", FV_E_FORMAT,
+     "pointwise_initializer \"he\""},
     {"Conv2D", "{\"filters\":0,\"kernel_size\":3}", FV_E_FORMAT,
      "filters 0: expected an integer of 1 or more"},
     {"Conv2D", "{\"filters\":[4],\"kernel_size\":3}", FV_E_FORMAT, "filters [4]"},
@@ -319,6 +337,50 @@ static const misfit misfits[] = {
      1,
      FV_E_SHAPE,
      "kernel: shape 5x5x1000000x100000"},
+    {"Conv2D",
+     CONV_OF("1") ",\"groups\":4}",
+     {{3, {8, 8, 6}}},
+     1,
+     FV_E_SHAPE,
+     "groups 4: expected a number that divides the 6 channels of the input and the 4 filters"},
+    {"Conv2D",
+     CONV_OF("1") ",\"groups\":3}",
+     {{3, {8, 8, 6}}},
+     1,
+     FV_E_SHAPE,
+     "groups 3: expected"},
+    {"DepthwiseConv2D",
+     "{\"kernel_size\":5}",
+     {{3, {3, 3, 1}}},
+     1,
+     FV_E_SHAPE,
+     "kernel 5x5 does not fit input 3x3; use padding \"same\" or a smaller kernel"},
+    {"DepthwiseConv2D", "{\"kernel_size\":1}", {{1, {128}}}, 1, FV_E_SHAPE, "found 128"},
+    {"DepthwiseConv2D", "{\"kernel_size\":1}", {{3, {8, 8, 0}}}, 1, FV_E_SHAPE, "input 8x8x0"},
+    {"DepthwiseConv2D",
+     "{\"kernel_size\":1,\"depth_multiplier\":2147483647}",
+     {{3, {8, 8, 2}}},
+     1,
+     FV_E_SHAPE,
+     "depth_multiplier 2147483647 is too large for 2 channels"},
+    {"SeparableConv2D",
+     "{\"filters\":2,\"kernel_size\":1,\"depth_multiplier\":2147483647}",
+     {{3, {8, 8, 3}}},
+     1,
+     FV_E_SHAPE,
+     "depth_multiplier 2147483647 is too large for 3 channels"},
+    {"SeparableConv2D",
+     "{\"filters\":2147483647,\"kernel_size\":1}",
+     {{3, {100, 100, 1}}},
+     1,
+     FV_E_SHAPE,
+     "100x100x2147483647"},
+    {"SeparableConv2D",
+     "{\"filters\":2,\"kernel_size\":[1,4]}",
+     {{3, {9, 3, 1}}},
+     1,
+     FV_E_SHAPE,
+     "kernel 1x4 does not fit input 9x3;"},
     {"MaxPooling2D",
      "{}",
      {{3, {1, 1, 8}}},
@@ -448,6 +510,53 @@ static void test_shapes(void **state)
     fvi_free(conv.node.geometry);
 }
 
+static void check_weight(const fvi_weight *w, const char *name, fv_shape shape, double fan_in,
+                         double fan_out)
+{
+    assert_string_equal(w->name, name);
+    assert_int_equal(w->shape.rank, shape.rank);
+    for (int i = 0; i < shape.rank; i++)
+        assert_int_equal(w->shape.dim[i], shape.dim[i]);
+    assert_true(w->fan_in == fan_in && w->fan_out == fan_out);
+}
+
+/* Weights as keras.layers builds them; fans as keras.initializers.compute_fans has them of their
+   shapes. */
+static void test_grouped_weights(void **state)
+{
+    (void)state;
+    op_case conv = {.x_shape = {{3, {8, 8, 6}}}, .max_batch = 2};
+    conv.config.conv2d = (fv_conv2d_config){.filters = 4, .kernel_size = {3, 5}, .groups = 2};
+    assert_int_equal(case_infer(&conv, "Conv2D", 1), FV_OK);
+    assert_int_equal(conv.node.n_weights, 2);
+    check_weight(&conv.node.weight[0], "kernel", (fv_shape){4, {3, 5, 3, 4}}, 45, 60);
+    fvi_free(conv.node.geometry);
+
+    op_case depthwise = {.x_shape = {{3, {8, 8, 6}}}, .max_batch = 2};
+    depthwise.config.depthwise = (fv_depthwise_conv2d_config){
+        .kernel_size = {3}, .strides = {2}, .padding = FV_SAME, .depth_multiplier = 2};
+    assert_int_equal(case_infer(&depthwise, "DepthwiseConv2D", 1), FV_OK);
+    assert_int_equal(depthwise.node.n_weights, 2);
+    check_weight(&depthwise.node.weight[0], "kernel", (fv_shape){4, {3, 3, 6, 2}}, 54, 18);
+    check_weight(&depthwise.node.weight[1], "bias", (fv_shape){1, {12}}, 12, 12);
+    const fv_shape *y = &depthwise.node.y_shape;
+    assert_true(y->rank == 3 && y->dim[0] == 4 && y->dim[1] == 4 && y->dim[2] == 12);
+    fvi_free(depthwise.node.geometry);
+
+    op_case separable = {.x_shape = {{3, {8, 8, 6}}}, .max_batch = 2};
+    separable.config.separable = (fv_separable_conv2d_config){
+        .filters = 5, .kernel_size = {3}, .depth_multiplier = 2, .without_bias = true};
+    assert_int_equal(case_infer(&separable, "SeparableConv2D", 1), FV_OK);
+    assert_int_equal(separable.node.n_weights, 2);
+    check_weight(&separable.node.weight[0], "depthwise_kernel", (fv_shape){4, {3, 3, 6, 2}}, 54,
+                 18);
+    check_weight(&separable.node.weight[1], "pointwise_kernel", (fv_shape){4, {1, 1, 12, 5}}, 12,
+                 5);
+    y = &separable.node.y_shape;
+    assert_true(y->rank == 3 && y->dim[0] == 6 && y->dim[1] == 6 && y->dim[2] == 5);
+    fvi_free(separable.node.geometry);
+}
+
 /* The k-th allocation fails, k = 1, 2, ...: out of memory each time, nothing lost. */
 static void test_out_of_memory(void **state)
 {
@@ -479,6 +588,7 @@ int main(void)
         cmocka_unit_test(test_misfits),
         cmocka_unit_test(test_pooled_to_nothing),
         cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_grouped_weights),
         cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, case_setup, case_teardown);

@@ -274,6 +274,10 @@ static void test_no_input_gradient(void **state)
         if (strcmp(op->name, "Conv2D") == 0) {
             t.config.conv2d = (fv_conv2d_config){.filters = 2, .kernel_size = {3}};
         }
+        if (strcmp(op->name, "DepthwiseConv2D") == 0) t.config.depthwise.kernel_size[0] = 3;
+        if (strcmp(op->name, "SeparableConv2D") == 0) {
+            t.config.separable = (fv_separable_conv2d_config){.filters = 2, .kernel_size = {3}};
+        }
         if (strcmp(op->name, "Dense") == 0) t.config.dense.units = 4;
         assert_int_equal(case_infer(&t, op->name, n_inputs), FV_OK);
         case_allocate(&t);

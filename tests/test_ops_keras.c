@@ -35,6 +35,40 @@ static const round_trip round_trips[] = {
      "\"data_format\":\"channels_last\",\"dilation_rate\":[1,1],\"groups\":1,"
      "\"activation\":\"linear\",\"use_bias\":true,\"kernel_initializer\":\"glorot_uniform\","
      "\"bias_initializer\":\"zeros\"}"},
+    {"Conv2D", "{\"filters\":8,\"kernel_size\":1,\"groups\":4.0}",
+     "{\"filters\":8,\"kernel_size\":[1,1],\"strides\":[1,1],\"padding\":\"valid\","
+     "\"data_format\":\"channels_last\",\"dilation_rate\":[1,1],\"groups\":4,"
+     "\"activation\":\"linear\",\"use_bias\":true,\"kernel_initializer\":\"glorot_uniform\","
+     "\"bias_initializer\":\"zeros\"}"},
+    {"DepthwiseConv2D",
+     "{\"kernel_size\":[3,5],\"strides\":[2,1],\"padding\":\"same\",\"depth_multiplier\":2,"
+     "\"data_format\":\"channels_last\",\"dilation_rate\":[1,3],\"activation\":\"relu\","
+     "\"use_bias\":false,\"depthwise_initializer\":\"he_normal\","
+     "\"bias_initializer\":\"ones\"}",
+     NULL},
+    {"DepthwiseConv2D", /* as Keras 2 writes it */
+     "{\"name\":\"d\",\"trainable\":true,\"dtype\":\"float32\",\"kernel_size\":[3,3],"
+     "\"strides\":[1,1],\"padding\":\"valid\",\"data_format\":\"channels_last\","
+     "\"dilation_rate\":[1,1],\"groups\":1,\"activation\":\"linear\",\"use_bias\":true,"
+     "\"bias_initializer\":{\"class_name\":\"Zeros\",\"config\":{}},\"bias_regularizer\":null,"
+     "\"activity_regularizer\":null,\"bias_constraint\":null,\"depth_multiplier\":1,"
+     "\"depthwise_initializer\":{\"class_name\":\"GlorotUniform\",\"config\":{\"seed\":null}},"
+     "\"depthwise_regularizer\":null,\"depthwise_constraint\":null}",
+     "{\"kernel_size\":[3,3],\"strides\":[1,1],\"padding\":\"valid\",\"depth_multiplier\":1,"
+     "\"data_format\":\"channels_last\",\"dilation_rate\":[1,1],\"activation\":\"linear\","
+     "\"use_bias\":true,\"depthwise_initializer\":\"glorot_uniform\","
+     "\"bias_initializer\":\"zeros\"}"},
+    {"SeparableConv2D",
+     "{\"filters\":7,\"kernel_size\":[3,2],\"strides\":[1,2],\"padding\":[[0,1],[2,3]],"
+     "\"data_format\":\"channels_last\",\"dilation_rate\":[2,1],\"depth_multiplier\":3,"
+     "\"activation\":\"tanh\",\"use_bias\":true,\"depthwise_initializer\":\"he_uniform\","
+     "\"pointwise_initializer\":\"glorot_normal\",\"bias_initializer\":\"zeros\"}",
+     NULL},
+    {"SeparableConv2D", "{\"filters\":2,\"kernel_size\":3,\"groups\":1}",
+     "{\"filters\":2,\"kernel_size\":[3,3],\"strides\":[1,1],\"padding\":\"valid\","
+     "\"data_format\":\"channels_last\",\"dilation_rate\":[1,1],\"depth_multiplier\":1,"
+     "\"activation\":\"linear\",\"use_bias\":true,\"depthwise_initializer\":\"glorot_uniform\","
+     "\"pointwise_initializer\":\"glorot_uniform\",\"bias_initializer\":\"zeros\"}"},
     {"MaxPooling2D", "{}",
      "{\"pool_size\":[2,2],\"strides\":[2,2],\"padding\":\"valid\","
      "\"data_format\":\"channels_last\"}"},
@@ -148,6 +182,15 @@ static void test_positions(void **state)
          "filters kernel_size strides padding data_format dilation_rate groups activation "
          "use_bias kernel_initializer bias_initializer kernel_regularizer "
          "bias_regularizer activity_regularizer kernel_constraint bias_constraint"},
+        {"DepthwiseConv2D",
+         "kernel_size strides padding depth_multiplier data_format dilation_rate activation "
+         "use_bias depthwise_initializer bias_initializer depthwise_regularizer bias_regularizer "
+         "activity_regularizer depthwise_constraint bias_constraint"},
+        {"SeparableConv2D",
+         "filters kernel_size strides padding data_format dilation_rate depth_multiplier "
+         "activation use_bias depthwise_initializer pointwise_initializer bias_initializer "
+         "depthwise_regularizer pointwise_regularizer bias_regularizer activity_regularizer "
+         "depthwise_constraint pointwise_constraint bias_constraint"},
         {"MaxPooling2D", "pool_size strides padding data_format"},
         {"AveragePooling2D", "pool_size strides padding data_format"},
         {"GlobalAveragePooling2D", "data_format keepdims"},

@@ -295,6 +295,7 @@ static const shipped_row shipped_rows[] = {
     {"resnet20", 274042, 272474},
     {"keras_mnist", 34826, 34826},
     {"vgg16_cifar", 14719818, 14719818},
+    {"mobilenet_cifar", 3239114, 3217226},
     {"hands", 90342, 90342},
     {"edges", 2205, 2189},
     {"shapes", 25190, 24966},
@@ -357,6 +358,9 @@ static void test_shipped_layers(void **state)
     check_layer("lenet5", 1, 156, 28, 28, 6);
     check_layer("keras_mnist", 3, 18496, 11, 11, 64);
     check_layer("vgg16_cifar", 18, 0, 1, 1, 512);
+    check_layer("mobilenet_cifar", 4, 288, 32, 32, 32);
+    check_layer("mobilenet_cifar", 10, 576, 16, 16, 64);
+    check_layer("mobilenet_cifar", 79, 1048576, 2, 2, 1024);
 }
 
 static bool value_equal(const fvi_value *a, const fvi_value *b)

@@ -48,6 +48,12 @@ static void test_operations_counted_by_hand(void **state)
     /* ... but normalisation in front has weights of its own. */
     check_flops("x = Sequential([Input(shape=(8, 8, 2)), BatchNormalization(), Conv2D(3, 3)])",
                 2.0 * 6 * 6 * 9 * 2 * 3, 6.0 * 6 * 6 * 9 * 2 * 3);
+    /* Of a group's channels, of one channel, and of one channel and then of all. */
+    const double grouped = 2.0 * 6 * 6 * 9 * 2 * 6, depthwise = 2.0 * 4 * 4 * 9 * 6 * 2;
+    const double separable = 2.0 * 2 * 2 * (9 * 12 + 12 * 5);
+    check_flops("x = Sequential([Input(shape=(8, 8, 4)), Conv2D(6, 3, groups=2),"
+                "DepthwiseConv2D(3, depth_multiplier=2), SeparableConv2D(5, 3)])",
+                grouped + depthwise + separable, 2 * grouped + 3 * (depthwise + separable));
 }
 
 static void test_peak_is_a_speed(void **state)

@@ -65,10 +65,41 @@ typedef struct fv_conv2d_config {
     fv_padding padding;   /* default valid */
     int pads[4];          /* with FV_EXPLICIT */
     int dilation_rate[2]; /* default 1 */
+    int groups;           /* default 1; divides the input's channels and the filters */
     fv_activation_kind activation;
     bool without_bias;
     fv_initializer kernel_initializer, bias_initializer;
 } fv_conv2d_config;
+
+/** Every channel by itself: output channel c * depth_multiplier + m is the m-th of input channel c. */
+typedef struct fv_depthwise_conv2d_config {
+    const char *name;
+    int kernel_size[2];   /* height, width, >= 1 */
+    int strides[2];       /* default 1 */
+    fv_padding padding;   /* default valid */
+    int pads[4];          /* with FV_EXPLICIT */
+    int depth_multiplier; /* default 1 */
+    int dilation_rate[2]; /* default 1 */
+    fv_activation_kind activation;
+    bool without_bias;
+    fv_initializer depthwise_initializer, bias_initializer;
+} fv_depthwise_conv2d_config;
+
+/** A depthwise convolution, then one of 1x1 that mixes its channels; bias and activation after
+    both. */
+typedef struct fv_separable_conv2d_config {
+    const char *name;
+    int filters;        /* >= 1 */
+    int kernel_size[2]; /* height, width, >= 1: these, strides, padding and dilation_rate are the */
+    int strides[2];     /* depthwise convolution's; default 1 */
+    fv_padding padding; /* default valid */
+    int pads[4];        /* with FV_EXPLICIT */
+    int dilation_rate[2]; /* default 1 */
+    int depth_multiplier; /* default 1 */
+    fv_activation_kind activation;
+    bool without_bias;
+    fv_initializer depthwise_initializer, pointwise_initializer, bias_initializer;
+} fv_separable_conv2d_config;
 
 /** For MaxPooling2D and AveragePooling2D. Padding never wins a maximum nor counts in an average. */
 typedef struct fv_pool2d_config {
@@ -155,6 +186,20 @@ static inline int fv_input(fv_model *model, int h, int w, int c)
 static inline int fv_conv2d(fv_model *model, int x, const fv_conv2d_config *config)
 {
     return fv_add(model, "Conv2D", &x, 1, config, sizeof *config);
+}
+
+/** [H,W,C] to [OH,OW,C * depth_multiplier]. */
+static inline int fv_depthwise_conv2d(fv_model *model, int x,
+                                      const fv_depthwise_conv2d_config *config)
+{
+    return fv_add(model, "DepthwiseConv2D", &x, 1, config, sizeof *config);
+}
+
+/** [H,W,C] to [OH,OW,filters]. */
+static inline int fv_separable_conv2d(fv_model *model, int x,
+                                      const fv_separable_conv2d_config *config)
+{
+    return fv_add(model, "SeparableConv2D", &x, 1, config, sizeof *config);
 }
 
 static inline int fv_maxpool2d(fv_model *model, int x, const fv_pool2d_config *config)

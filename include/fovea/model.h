@@ -50,7 +50,7 @@ FV_API fv_status fv_model_build(fv_model *model, int output, int batch);
 
 /**
  * Before build: as many outputs as there are classes to tell apart. Sets `units` of the last Dense
- * (or `filters` of the last Conv2D), whatever activation follows it.
+ * (or `filters` of the last Conv2D or SeparableConv2D), whatever activation follows it.
  * Errors: ARG; STATE the model is built; UNSUPPORTED no such layer leads to the output.
  */
 FV_API fv_status fv_model_set_outputs(fv_model *model, int outputs);

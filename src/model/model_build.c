@@ -267,7 +267,8 @@ int fv_add(fv_model *model, const char *layer, const int *inputs, int n_inputs, 
 
 static bool build_has_outputs(const fvi_node *node)
 {
-    return strcmp(node->op->name, "Dense") == 0 || strcmp(node->op->name, "Conv2D") == 0;
+    return strcmp(node->op->name, "Dense") == 0 || strcmp(node->op->name, "Conv2D") == 0 ||
+           strcmp(node->op->name, "SeparableConv2D") == 0;
 }
 
 fv_status fv_model_set_outputs(fv_model *model, int outputs)
@@ -285,11 +286,14 @@ fv_status fv_model_set_outputs(fv_model *model, int outputs)
     fvi_node *node = &model->node[id];
     if (strcmp(node->op->name, "Dense") == 0)
         ((fv_dense_config *)node->config)->units = outputs;
-    else if (build_has_outputs(node))
+    else if (strcmp(node->op->name, "Conv2D") == 0)
         ((fv_conv2d_config *)node->config)->filters = outputs;
+    else if (build_has_outputs(node))
+        ((fv_separable_conv2d_config *)node->config)->filters = outputs;
     else
         return fvi_fail(FV_E_UNSUPPORTED,
-                        "the outputs come from layer \"%s\" (%s), expected Dense or Conv2D",
+                        "the outputs come from layer \"%s\" (%s), expected Dense, Conv2D or "
+                        "SeparableConv2D",
                         fvi_safe(safe, node->name), node->op->name);
     return FV_OK;
 }

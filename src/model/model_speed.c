@@ -35,7 +35,7 @@ double fvi_model_multiplied(const fvi_node *node)
     for (int i = 0; i + 1 < y->rank; i++)
         places *= y->dim[i];
     for (int i = 0; i < node->n_weights; i++)
-        if (strcmp(node->weight[i].name, "kernel") == 0)
+        if (strstr(node->weight[i].name, "kernel"))
             products += places * (double)node->weight[i].count;
     return products;
 }

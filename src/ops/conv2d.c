@@ -6,46 +6,57 @@
 
 enum { CONV2D_KERNEL, CONV2D_BIAS };
 
+fv_status fvi_conv_fit(fvi_conv *g, const fvi_slide *slide, const fv_shape *x, int F, int groups)
+{
+    fvi_window window[2];
+    size_t count = 0;
+    FVI_TRY(fvi_slide_fit(window, slide, x));
+    *g = (fvi_conv){.H = x->dim[0],
+                    .W = x->dim[1],
+                    .C = x->dim[2],
+                    .F = F,
+                    .KH = slide->size[0],
+                    .KW = slide->size[1],
+                    .SH = slide->strides[0],
+                    .SW = slide->strides[1],
+                    .DH = slide->dilation[0],
+                    .DW = slide->dilation[1],
+                    .pad_top = window[0].before,
+                    .pad_left = window[1].before,
+                    .OH = window[0].out,
+                    .OW = window[1].out,
+                    .groups = groups};
+    return fvi_shape_count(&count, &(fv_shape){3, {g->OH, g->OW, F}});
+}
+
 static fv_status conv2d_infer(fvi_node *n, const fvi_setup *setup)
 {
     const fv_conv2d_config *c = n->config;
     const fv_shape *x = &n->x_shape[0];
-    fvi_window window[2];
-    size_t count = 0;
     FVI_TRY(fvi_node_begin(n, sizeof(fvi_conv)));
     FVI_TRY(fvi_node_rank(n, 0, 3));
+    const int C = x->dim[2], F = c->filters, groups = c->groups, own = C / groups;
+    if (C % groups != 0 || F % groups != 0)
+        return fvi_fail(FV_E_SHAPE,
+                        "groups %d: expected a number that divides the %d channels of the input "
+                        "and the %d filters",
+                        groups, C, F);
     const fvi_slide slide = {.what = "kernel",
                              .size = c->kernel_size,
                              .strides = c->strides,
                              .dilation = c->dilation_rate,
                              .padding = c->padding,
                              .pads = c->pads};
-    FVI_TRY(fvi_slide_fit(window, &slide, x));
-    int C = x->dim[2], F = c->filters, KH = c->kernel_size[0], KW = c->kernel_size[1];
-    n->y_shape = (fv_shape){3, {window[0].out, window[1].out, F}};
-    FVI_TRY(fvi_shape_count(&count, &n->y_shape));
-    /* Fans as Keras counts them: every tap of the kernel. */
-    double taps = (double)KH * (double)KW;
-    FVI_TRY(fvi_node_weight(n, "kernel", (fv_shape){4, {KH, KW, C, F}}, c->kernel_initializer,
-                            taps * C, taps * F, false));
+    fvi_conv *g = n->geometry;
+    FVI_TRY(fvi_conv_fit(g, &slide, x, F, groups));
+    n->y_shape = (fv_shape){3, {g->OH, g->OW, F}};
+    /* Fans as Keras counts them, from the kernel's shape: every tap, the channels of one group. */
+    const double taps = (double)g->KH * (double)g->KW;
+    FVI_TRY(fvi_node_weight(n, "kernel", (fv_shape){4, {g->KH, g->KW, own, F}},
+                            c->kernel_initializer, taps * own, taps * F, false));
     if (!c->without_bias) {
         FVI_TRY(fvi_node_weight(n, "bias", (fv_shape){1, {F}}, c->bias_initializer, F, F, false));
     }
-    fvi_conv *g = n->geometry;
-    *g = (fvi_conv){.H = x->dim[0],
-                    .W = x->dim[1],
-                    .C = C,
-                    .F = F,
-                    .KH = KH,
-                    .KW = KW,
-                    .SH = c->strides[0],
-                    .SW = c->strides[1],
-                    .DH = c->dilation_rate[0],
-                    .DW = c->dilation_rate[1],
-                    .pad_top = window[0].before,
-                    .pad_left = window[1].before,
-                    .OH = window[0].out,
-                    .OW = window[1].out};
     return fvi_conv_scratch(&n->scratch_floats, setup->kernels, g, setup->max_batch);
 }
 
@@ -104,8 +115,6 @@ static fv_activation_kind conv2d_head(const fvi_node *n)
 
 #define CONV2D_AT(member) offsetof(fv_conv2d_config, member)
 
-static const fvi_word conv2d_groups[] = {{"1", FVI_VALUE_INT}, {NULL, 0}};
-
 static const fvi_field conv2d_fields[] = {
     {.key = "filters",
      .kind = FVI_FIELD_INT,
@@ -136,7 +145,12 @@ static const fvi_field conv2d_fields[] = {
      .standard = 1,
      .least = 1,
      .most = INT_MAX},
-    {.key = "groups", .kind = FVI_FIELD_IGNORED, .words = conv2d_groups},
+    {.key = "groups",
+     .kind = FVI_FIELD_INT,
+     .offset = CONV2D_AT(groups),
+     .standard = 1,
+     .least = 1,
+     .most = INT_MAX},
     {.key = "activation",
      .kind = FVI_FIELD_WORD,
      .offset = CONV2D_AT(activation),

@@ -56,8 +56,8 @@ typedef struct fvi_field {
 #define FVI_MAX_WEIGHTS 4
 
 typedef struct fvi_weight {
-    const char
-        *name; /* Keras's: "kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance" */
+    const char *
+        name; /* Keras's: "kernel" and words that end in it, "bias", "gamma", "beta", "moving_mean", "moving_variance" */
     fv_shape shape;
     fv_initializer initializer;
     double fan_in, fan_out;
@@ -233,5 +233,10 @@ typedef struct fvi_slide {
     const int *pads; /* [4] */
 } fvi_slide;
 fv_status fvi_slide_fit(fvi_window window[2], const fvi_slide *slide, const fv_shape *x);
+/* conv2d.c. Images [H,W,C] under a kernel, to F channels; groups divides C and F. FV_E_SHAPE also when
+   y is too large. */
+fv_status fvi_conv_fit(fvi_conv *g, const fvi_slide *slide, const fv_shape *x, int F, int groups);
+/* depthwise_conv2d.c: x's channels times the multiplier. */
+fv_status fvi_depthwise_channels(int *channels, const fv_shape *x, int multiplier);
 
 #endif

@@ -4,14 +4,17 @@
 
 #include <string.h>
 
-extern const fvi_op fvi_op_input, fvi_op_conv2d, fvi_op_max_pooling2d, fvi_op_average_pooling2d,
-    fvi_op_global_average_pooling2d, fvi_op_global_max_pooling2d, fvi_op_zero_padding2d,
-    fvi_op_flatten, fvi_op_dense, fvi_op_activation, fvi_op_relu, fvi_op_softmax,
-    fvi_op_batch_normalization, fvi_op_dropout, fvi_op_add, fvi_op_concatenate;
+extern const fvi_op fvi_op_input, fvi_op_conv2d, fvi_op_depthwise_conv2d, fvi_op_separable_conv2d,
+    fvi_op_max_pooling2d, fvi_op_average_pooling2d, fvi_op_global_average_pooling2d,
+    fvi_op_global_max_pooling2d, fvi_op_zero_padding2d, fvi_op_flatten, fvi_op_dense,
+    fvi_op_activation, fvi_op_relu, fvi_op_softmax, fvi_op_batch_normalization, fvi_op_dropout,
+    fvi_op_add, fvi_op_concatenate;
 
 static const fvi_op *const list_ops[] = {
     &fvi_op_input,
     &fvi_op_conv2d,
+    &fvi_op_depthwise_conv2d,
+    &fvi_op_separable_conv2d,
     &fvi_op_max_pooling2d,
     &fvi_op_average_pooling2d,
     &fvi_op_global_average_pooling2d,
