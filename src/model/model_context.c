@@ -12,9 +12,12 @@ typedef struct context_sizes {
     size_t floats, gradients, folded, sums, lists; /* lists: bytes of all others */
 } context_sizes;
 
-static bool context_is_chunked(const fvi_layout *layout, const fv_model *model)
+/* Sums of gradients: of as many parts as the largest batch has. */
+static int context_parts(const fvi_layout *layout, const fv_model *model)
 {
-    return layout->chunk < model->max_batch;
+    if (layout->use != FVI_TRAIN || !layout->is_chunked) return 0;
+    const int chunks = fvi_layout_chunks(layout, model->max_batch);
+    return chunks < FVI_PARTS ? chunks : FVI_PARTS;
 }
 
 /* Gradients of weights: of all, or of the layer that has most. */
@@ -22,8 +25,7 @@ static size_t context_gradients(const fvi_layout *layout, const fv_model *model)
 {
     size_t most = 0;
     if (!layout->has_gradients) return 0;
-    if (layout->use == FVI_LOOK || context_is_chunked(layout, model))
-        return model->trainable_floats;
+    if (layout->use == FVI_LOOK || layout->is_chunked) return model->trainable_floats;
     for (int i = 0; i < model->n_nodes; i++) {
         const fvi_node *node = &model->node[i];
         size_t floats = 0;
@@ -37,18 +39,18 @@ static size_t context_gradients(const fvi_layout *layout, const fv_model *model)
 static fv_status context_measure(context_sizes *sizes, const fvi_layout *layout,
                                  const fv_model *model, int threads)
 {
-    const bool is_chunked = context_is_chunked(layout, model);
+    const int parts = context_parts(layout, model);
     const size_t n = (size_t)model->n_nodes;
     *sizes = (context_sizes){.lanes = 1, .gradients = context_gradients(layout, model)};
     sizes->floats = layout->floats * (size_t)layout->chunk; /* known to fit */
     if (layout->use == FVI_PREDICT && sizes->floats <= CONTEXT_LANE) sizes->lanes = threads;
-    if (layout->use == FVI_TRAIN && is_chunked)
-        sizes->lanes = threads < FVI_PARTS ? threads : FVI_PARTS;
+    if (parts > 0) sizes->lanes = threads < parts ? threads : parts;
     if (layout->folded_floats > 0)
         sizes->folded = layout->folded_floats + 3 * layout->fold_channels;
     bool fits = fvi_mul(&sizes->lists, n, 6 * sizeof(int) + 5 * sizeof(size_t));
-    if (layout->use == FVI_TRAIN && is_chunked)
-        fits = fits && fvi_mul(&sizes->sums, model->trainable_floats, FVI_PARTS);
+    if (parts > 0)
+        fits = fits && fvi_mul(&sizes->sums, model->trainable_floats, (size_t)parts) &&
+               fvi_sum(&sizes->sums, sizes->sums, CONTEXT_ALIGN);
     return fits ? FV_OK : fvi_fail(FV_E_SHAPE, "the model's gradients are too many to count");
 }
 

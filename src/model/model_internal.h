@@ -64,6 +64,7 @@ typedef struct fvi_layout {
     size_t *y, *dy;                  /* by home */
     size_t *state, *folded;
     int most_inputs;
+    bool is_chunked;                     /* a batch may come in chunks */
     int chunk;                           /* most images of one run */
     double products;                     /* multiplications of forward, for one image */
     size_t floats;                       /* of y and dy, for one image */
@@ -124,6 +125,8 @@ const char *fvi_model_bytes_text(char out[32], size_t bytes);
 /* model_layout.c; to be freed after a failure as well */
 fv_status fvi_layout_make(fvi_layout *layout, const fv_model *model, fvi_use use);
 void fvi_layout_free(fvi_layout *layout);
+/* In how many chunks n images are run. */
+int fvi_layout_chunks(const fvi_layout *layout, int n);
 /* model_context.c */
 fv_status fvi_context_bytes(size_t *bytes, const fv_model *model, fvi_use use);
 /* threads stay the caller's; NULL: none */

@@ -19,6 +19,9 @@
 #define LAYOUT_PACK 300.0
 #define LAYOUT_WEIGHTS 1000000.0
 #define LAYOUT_TRAINED 250000.0
+/* Products of a batch from which there are two chunks to train, for two threads; and few chunks are
+   as many as two, four or eight threads can share. */
+#define LAYOUT_TWO 8e6
 
 /* One array, from the step that writes it to the last that reads it. Forward of node i is step i,
    the loss step n_nodes, backward of node i step 2 * n_nodes - i. */
@@ -154,6 +157,15 @@ static void layout_until(layout_span *span, int step)
     if (step > span->last) span->last = step;
 }
 
+/* A layer's own output is needed on the way back for an activation's gradient, which its reader may
+   have taken along. */
+static bool layout_reads_output(const fvi_layout *layout, const fvi_node *node, int i)
+{
+    const bool is_linear = !node->op->is_linear || node->op->is_linear(node);
+    if (!node->op->drops_y) return true;
+    return (layout->clips[i] || !is_linear) && !layout->is_masked[layout->home[i]];
+}
+
 /* Outputs live until their last reader, of forward or of backward. */
 static void layout_live_outputs(layout_work *work)
 {
@@ -167,11 +179,10 @@ static void layout_live_outputs(layout_work *work)
         y->first = i;
         layout_until(y, i);
         const bool goes_back = layout->has_gradients && work->needed[i];
-        if (goes_back && (!node->op->drops_y || layout->clips[i])) layout_until(y, end - i);
+        if (goes_back && layout_reads_output(layout, node, i)) layout_until(y, end - i);
         for (int k = 0; k < node->n_inputs; k++) {
             layout_span *x = &work->y[layout->home[node->input[k]]];
-            const bool is_read = goes_back && (!node->op->drops_x || layout->masks[i]);
-            layout_until(x, is_read ? end - i : i);
+            layout_until(x, goes_back && !node->op->drops_x ? end - i : i);
         }
     }
     layout_until(&work->y[layout->home[model->output]], model->n_nodes);
@@ -340,7 +351,7 @@ static int layout_chunk(fvi_layout *layout, const fv_model *model)
 {
     const fv_shape *x = &model->node[model->input].y_shape;
     double image = (double)layout->floats + (double)fvi_image_floats(x), weights = 0;
-    bool needs_batch = layout->use == FVI_LOOK;
+    layout->is_chunked = layout->use != FVI_LOOK;
     for (int i = 0; i < model->n_nodes; i++) {
         const fvi_node *node = &model->node[i];
         const double products = fvi_model_multiplied(node);
@@ -348,14 +359,25 @@ static int layout_chunk(fvi_layout *layout, const fv_model *model)
         if (products > 0) weights += (double)node->weight[0].count;
         if (!layout->has_gradients) continue;
         image += (double)node->state_per_image / sizeof(float);
-        needs_batch = needs_batch || node->op->needs_batch;
+        layout->is_chunked = layout->is_chunked && !node->op->needs_batch;
     }
     const double cached = (double)LAYOUT_CHUNK / (image > 1 ? image : 1);
     const double packed = layout->products > 0 ? LAYOUT_PACK * weights / layout->products : 0;
     const double chunk = cached > packed ? cached : packed;
     const double most = layout->has_gradients ? LAYOUT_TRAINED : LAYOUT_WEIGHTS;
-    if (needs_batch || weights > most || chunk >= model->max_batch) return model->max_batch;
+    layout->is_chunked = layout->is_chunked && weights <= most;
+    if (!layout->is_chunked || chunk >= model->max_batch) return model->max_batch;
     return chunk < 1 ? 1 : (int)chunk;
+}
+
+int fvi_layout_chunks(const fvi_layout *layout, int n)
+{
+    int chunks = n / layout->chunk + (n % layout->chunk != 0);
+    if (layout->use != FVI_TRAIN || !layout->is_chunked) return chunks;
+    if (chunks == 1 && n > 1 && n * layout->products >= LAYOUT_TWO) chunks = 2;
+    while (chunks < FVI_PARTS && (chunks & (chunks - 1)) != 0)
+        chunks++;
+    return chunks < n ? chunks : n;
 }
 
 static fv_status layout_states(fvi_layout *layout, const fv_model *model)

@@ -187,11 +187,6 @@ static int run_part(int n, int parts, int i)
     return n / parts * i + (i < more ? i : more);
 }
 
-static int run_chunks(const fv_context *context, int n)
-{
-    return n / context->layout.chunk + (n % context->layout.chunk != 0);
-}
-
 /* ---- Prediction ---- */
 
 /* Weights may have changed since the last call. With y = conv(x, w) + b and z = y * scale + offset:
@@ -248,8 +243,11 @@ static void run_predict_task(void *user, size_t task)
    together. */
 void fvi_context_predict(fv_context *context, float *y, const float *x, int n, bool logits)
 {
-    run_predict_job job = {
-        .context = context, .y = y, .x = x, .n = n, .chunks = run_chunks(context, n)};
+    run_predict_job job = {.context = context,
+                           .y = y,
+                           .x = x,
+                           .n = n,
+                           .chunks = fvi_layout_chunks(&context->layout, n)};
     int tasks = 1;
     if (n == 0) return;
     run_begin(context, n, false, logits, 0);
@@ -312,8 +310,11 @@ static bool run_train_chunks(fv_context *context, const float *x, int n, const f
 {
     const fv_model *model = context->model;
     const size_t floats = model->trainable_floats;
-    run_train_job job = {
-        .context = context, .lesson = lesson, .x = x, .n = n, .chunks = run_chunks(context, n)};
+    run_train_job job = {.context = context,
+                         .lesson = lesson,
+                         .x = x,
+                         .n = n,
+                         .chunks = fvi_layout_chunks(&context->layout, n)};
     job.parts = job.chunks < FVI_PARTS ? job.chunks : FVI_PARTS;
     const int tasks = job.parts < context->lanes ? job.parts : context->lanes;
     for (int i = 0; i < tasks; i++)

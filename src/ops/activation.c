@@ -170,6 +170,11 @@ static bool activation_is_clipped(const fvi_node *n)
     return activation_kind(n) == FV_RELU;
 }
 
+static bool activation_is_linear(const fvi_node *n)
+{
+    return activation_kind(n) == FV_LINEAR;
+}
+
 static void activation_forward(const fvi_run *r)
 {
     activation_pass(r, activation_kind(r->node));
@@ -285,7 +290,9 @@ const fvi_op fvi_op_activation = {
     .forward = activation_forward,
     .backward = activation_backward,
     .drops_x = true,
+    .drops_y = true,
     .is_clipped = activation_is_clipped,
+    .is_linear = activation_is_linear,
     .is_in_place = true,
     .head = activation_head,
 };

@@ -187,5 +187,6 @@ const fvi_op fvi_op_conv2d = {
     .can_mask = true,
     .can_clip = true,
     .can_fold = true,
+    .drops_y = true,
     .head = conv2d_head,
 };

@@ -140,5 +140,6 @@ const fvi_op fvi_op_dense = {
     .can_mask = true,
     .can_clip = true,
     .can_fold = true,
+    .drops_y = true,
     .head = dense_head,
 };

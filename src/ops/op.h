@@ -167,7 +167,9 @@ struct fvi_op {
     bool can_fold;    /* w[0] ends in the axis of y's channels; where linear, r->bias is heeded */
     bool is_in_place; /* dx[0] may be dy: each value goes to its own place */
     bool needs_batch; /* in training what becomes of an image depends on the others of its batch */
-    bool drops_x, drops_y; /* backward does not read r->x, r->y: their memory may be used again */
+    /* Backward does not read r->x, and not r->y but for the gradient of an activation: so their memory
+       may be used again. */
+    bool drops_x, drops_y;
     /* When not training, y = x * scale + offset, channel by channel; NULL: that is not so. */
     void (*affine)(const fvi_node *n, float *const *w, float *scale, float *offset);
     /* The activation that r->logits leaves out; NULL: never any. */
