@@ -11,6 +11,7 @@
 #define OUTPUTS 3
 #define LAYERS 14
 #define BATCH 5
+#define MANY 27
 #define LARGE 100 /* a side from which a batch comes in chunks */
 
 typedef struct drawn {
@@ -89,7 +90,7 @@ static void draw_layer(fv_model *m, drawn *d, int i, bool has_norm)
 }
 
 /* All loose ends joined, then three outputs. */
-static fv_model *draw_model(uint32_t graph, int side, bool has_norm, int threads)
+static fv_model *draw_model(uint32_t graph, int side, int batch, bool has_norm, int threads)
 {
     drawn d = {.graph = graph};
     fv_model *m = fv_model_new("drawn", &(fv_model_config){.threads = threads, .seed = graph});
@@ -109,7 +110,7 @@ static fv_model *draw_model(uint32_t graph, int side, bool has_norm, int threads
         end[i] = side > LARGE ? fv_global_avgpool2d(m, end[i]) : fv_flatten(m, end[i]);
     fv_dense(m, n > 1 ? fv_concatenate(m, end, n, NULL) : end[0],
              &(fv_dense_config){.units = OUTPUTS});
-    assert_ok(fv_model_build(m, FV_LAST, BATCH));
+    assert_ok(fv_model_build(m, FV_LAST, batch));
     fv_tensor w;
     for (int i = 0; i < m->n_nodes; i++) /* statistics that differ from 0 and 1 */
         for (int k = 0; k < m->node[i].n_weights; k++)
@@ -147,7 +148,7 @@ static void check_predict(uint32_t graph, int side, bool has_norm)
     const float *kept;
     nets_fill(x, N * in, graph);
     for (int threads = 1; threads <= 3; threads++) {
-        fv_model *m = draw_model(graph, side, has_norm, threads);
+        fv_model *m = draw_model(graph, side, BATCH, has_norm, threads);
         if (threads == 1) count_layouts(m);
         assert_ok(fv_model_predict(m, y[threads - 1], x, N));
         nets_same(y[0], y[threads - 1], N * OUTPUTS);
@@ -258,15 +259,16 @@ static fv_dataset *draw_dataset(const float *x, int side)
 }
 
 /* The weights after a step down the gradients that the layers give one by one. */
-static float *step_by_hand(fv_model *m, const fv_dataset *d, const float *x, const int32_t *label)
+static float *step_by_hand(fv_model *m, const fv_dataset *d, const float *x, int n,
+                           const int32_t *label)
 {
     const fvi_loss_kind *kind;
     fvi_targets t;
     assert_ok(fvi_loss_choose(&kind, &t, m, d, FV_LOSS_AUTO));
     t.label = label;
     assert_ok(fvi_model_look(m));
-    const float *y = fvi_context_forward(m->look, x, BATCH, true, t.logits, 0);
-    kind->rows(fvi_context_output_gradient(m->look), y, &t, BATCH);
+    const float *y = fvi_context_forward(m->look, x, n, true, t.logits, 0);
+    kind->rows(fvi_context_output_gradient(m->look), y, &t, n);
     fvi_context_backward(m->look);
     float *w = fvi_copy(m->weights, m->weight_floats * sizeof *w, "");
     assert_non_null(w);
@@ -275,27 +277,29 @@ static float *step_by_hand(fv_model *m, const fv_dataset *d, const float *x, con
     return w;
 }
 
-static void check_step(uint32_t graph, int side, bool has_norm)
+static void check_step(uint32_t graph, int side, int n, bool has_norm)
 {
     const size_t in = (size_t)side * 10;
-    float *x = fvi_alloc(BATCH * in, sizeof *x, ""), *by_hand = NULL, *first = NULL;
-    const int32_t label[BATCH] = {0, 1, 2, 1, 0};
-    const fv_batch batch = {.n = BATCH, .x = x, .y = label};
+    float *x = fvi_alloc((size_t)n * in, sizeof *x, ""), *by_hand = NULL, *first = NULL;
+    int32_t label[MANY];
+    const fv_batch batch = {.n = n, .x = x, .y = label};
     const fv_fit_config config = {.optimizer = {.kind = FV_SGD, .learning_rate = RATE}};
-    nets_fill(x, BATCH * in, graph);
+    nets_fill(x, (size_t)n * in, graph);
+    for (int i = 0; i < n; i++)
+        label[i] = i * i % OUTPUTS;
     fv_dataset *d = draw_dataset(x, side);
     for (int threads = 1; threads <= 3; threads++) {
         fv_trainer *t = NULL;
-        fv_model *m = draw_model(graph, side, has_norm, threads);
-        fv_model *other = threads == 1 ? draw_model(graph, side, has_norm, 1) : NULL;
-        if (other) by_hand = step_by_hand(other, d, x, label);
+        fv_model *m = draw_model(graph, side, n, has_norm, threads);
+        fv_model *other = threads == 1 ? draw_model(graph, side, n, has_norm, 1) : NULL;
+        if (other) by_hand = step_by_hand(other, d, x, n, label);
         assert_ok(fv_trainer_new(&t, m, d, &config));
         assert_ok(fv_trainer_step(t, &batch, NULL));
         if (!first) first = fvi_copy(m->weights, m->weight_floats * sizeof *first, "");
         nets_same(first, m->weights, m->weight_floats);
         fvi_layout train;
         assert_ok(fvi_layout_make(&train, m, FVI_TRAIN));
-        const bool is_chunked = train.chunk < BATCH;
+        const bool is_chunked = fvi_layout_chunks(&train, n) > 1;
         layout_chunked += is_chunked;
         fvi_layout_free(&train);
         if (!is_chunked) nets_same(by_hand, m->weights, m->weight_floats);
@@ -317,11 +321,12 @@ static void test_training(void **state)
     (void)state;
     layout_chunked = 0;
     for (uint32_t graph = 100; graph < 150; graph++)
-        check_step(graph, 6, graph % 2);
+        check_step(graph, 6, BATCH, graph % 2);
     assert_int_equal(layout_chunked, 0);
     for (uint32_t graph = 150; graph < 160; graph++)
-        check_step(graph, 4000, graph % 5 == 0);
+        check_step(graph, 4000, BATCH, graph % 5 == 0);
     assert_true(layout_chunked >= 20);
+    check_step(160, 4000, MANY, false); /* several chunks in each part */
 }
 
 /* ---- memory ---- */

@@ -5,6 +5,7 @@
 #define CONTEXT_ALIGN 16 /* floats: 64 bytes */
 /* Floats of a chunk above which layers share threads, instead of chunks having one each. */
 #define CONTEXT_LANE ((size_t)1024 * 1024)
+#define CONTEXT_LANES ((size_t)32 * 1024 * 1024) /* floats that all lanes may have */
 
 /* What is allocated, in floats but for the states' bytes. */
 typedef struct context_sizes {
@@ -45,6 +46,9 @@ static fv_status context_measure(context_sizes *sizes, const fvi_layout *layout,
     sizes->floats = layout->floats * (size_t)layout->chunk; /* known to fit */
     if (layout->use == FVI_PREDICT && sizes->floats <= CONTEXT_LANE) sizes->lanes = threads;
     if (parts > 0) sizes->lanes = threads < parts ? threads : parts;
+    const size_t lane = sizes->floats + layout->scratch + sizes->gradients;
+    const size_t most = lane < CONTEXT_LANES ? CONTEXT_LANES / (lane + 1) + 1 : 1;
+    if ((size_t)sizes->lanes > most) sizes->lanes = (int)most;
     if (layout->folded_floats > 0)
         sizes->folded = layout->folded_floats + 3 * layout->fold_channels;
     bool fits = fvi_mul(&sizes->lists, n, 6 * sizeof(int) + 5 * sizeof(size_t));
