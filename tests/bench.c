@@ -147,6 +147,7 @@ static const fvi_pool bench_over = {28, 28, 32, 3, 3, 2, 2, 0, 0, 13, 13};
         __VA_ARGS__;                                                                               \
     }
 LOOP(add, k->add(n, j->y, j->x))
+LOOP(sum, k->sum(n, j->y, j->x, j->w, true))
 LOOP(relu, k->relu(n, j->y, j->x, &bench_relu))
 LOOP(relu_gradient, k->relu_gradient(n, j->dx, j->y, j->x, &bench_relu, false))
 LOOP(clip_gradient, k->clip_gradient(n, j->y, j->x))
@@ -154,11 +155,12 @@ LOOP(sigmoid, k->sigmoid(n, j->y, j->x))
 LOOP(tanh, k->tanh(n, j->y, j->x))
 LOOP(softmax_10, k->softmax(n / 10, 10, j->y, j->x))
 LOOP(softmax_1000, k->softmax(n / 1000, 1000, j->y, j->x))
-LOOP(affine_32, k->channel_affine(n / 32, 32, j->y, j->x, j->w, j->b))
+LOOP(affine_32, k->channel_affine(n / 32, 32, j->y, j->x, j->w, j->b, true))
 LOOP(sums_32, k->channel_sums(n / 32, 32, (double *)j->dw, (double *)j->db, j->x, j->w))
-LOOP(gradient_sums_32,
-     k->channel_gradient_sums(n / 32, 32, (double *)j->dw, (double *)j->db, j->y, j->x, j->w, j->b))
-LOOP(gradient_32, k->channel_gradient(n / 32, 32, j->dx, j->y, j->x, j->w, j->b, j->w, false))
+LOOP(gradient_sums_32, k->channel_gradient_sums(n / 32, 32, (double *)j->dw, (double *)j->db, j->y,
+                                                j->x, j->w, j->b, &(fvi_affine){j->w, j->b}))
+LOOP(gradient_32, k->channel_gradient(n / 32, 32, j->dx, j->y, j->x, j->w, j->b, j->w,
+                                      &(fvi_affine){j->w, j->b}, false))
 LOOP(max_pool, k->max_pool(&bench_pool, j->y, j->dw, j->x, true))
 LOOP(max_pool_gradient, k->max_pool_gradient(&bench_pool, j->dx, j->b, j->dw, false))
 LOOP(narrow_pool, k->max_pool(&bench_narrow, j->y, j->dw, j->x, true))
@@ -167,16 +169,18 @@ LOOP(large_pool, k->max_pool(&bench_large, j->y, j->dw, j->x, true))
 LOOP(large_pool_gradient, k->max_pool_gradient(&bench_large, j->dx, j->b, j->dw, false))
 LOOP(over_pool, k->max_pool(&bench_over, j->y, j->dw, j->x, true))
 LOOP(over_pool_gradient, k->max_pool_gradient(&bench_over, j->dx, j->b, j->dw, false))
-LOOP(affine_16, k->channel_affine(n / 16, 16, j->y, j->x, j->w, j->b))
+LOOP(affine_16, k->channel_affine(n / 16, 16, j->y, j->x, j->w, j->b, true))
 LOOP(sums_16, k->channel_sums(n / 16, 16, (double *)j->dw, (double *)j->db, j->x, j->w))
-LOOP(gradient_sums_16,
-     k->channel_gradient_sums(n / 16, 16, (double *)j->dw, (double *)j->db, j->y, j->x, j->w, j->b))
-LOOP(gradient_16, k->channel_gradient(n / 16, 16, j->dx, j->y, j->x, j->w, j->b, j->w, false))
-LOOP(affine_64, k->channel_affine(n / 64, 64, j->y, j->x, j->w, j->b))
+LOOP(gradient_sums_16, k->channel_gradient_sums(n / 16, 16, (double *)j->dw, (double *)j->db, j->y,
+                                                j->x, j->w, j->b, &(fvi_affine){j->w, j->b}))
+LOOP(gradient_16, k->channel_gradient(n / 16, 16, j->dx, j->y, j->x, j->w, j->b, j->w,
+                                      &(fvi_affine){j->w, j->b}, false))
+LOOP(affine_64, k->channel_affine(n / 64, 64, j->y, j->x, j->w, j->b, true))
 LOOP(sums_64, k->channel_sums(n / 64, 64, (double *)j->dw, (double *)j->db, j->x, j->w))
-LOOP(gradient_sums_64,
-     k->channel_gradient_sums(n / 64, 64, (double *)j->dw, (double *)j->db, j->y, j->x, j->w, j->b))
-LOOP(gradient_64, k->channel_gradient(n / 64, 64, j->dx, j->y, j->x, j->w, j->b, j->w, false))
+LOOP(gradient_sums_64, k->channel_gradient_sums(n / 64, 64, (double *)j->dw, (double *)j->db, j->y,
+                                                j->x, j->w, j->b, &(fvi_affine){j->w, j->b}))
+LOOP(gradient_64, k->channel_gradient(n / 64, 64, j->dx, j->y, j->x, j->w, j->b, j->w,
+                                      &(fvi_affine){j->w, j->b}, false))
 LOOP(average_pool, k->average_pool(&bench_pool, j->y, j->x))
 LOOP(adam, const fvi_adam p = {1e-9f, 0.9f, 0.999f, 1e-7f}; k->adam(n, j->y, j->x, j->w, j->b, &p))
 LOOP(sgd, const fvi_sgd p = {1e-9f, 0.9f, false}; k->sgd(n, j->y, j->x, j->w, &p))
@@ -187,6 +191,7 @@ static const struct {
     double bytes; /* per element */
 } loop_list[] = {
     {"add", loop_add, 12},
+    {"sum", loop_sum, 12},
     {"relu", loop_relu, 8},
     {"relu_gradient", loop_relu_gradient, 16},
     {"clip_gradient", loop_clip_gradient, 12},

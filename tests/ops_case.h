@@ -85,7 +85,8 @@ typedef struct op_case {
     fvi_node node;
     int n, max_batch;
     bool training, logits;
-    bool masks, is_masked;
+    bool masks, is_masked, clips;
+    bool is_in_place;       /* dx[0] has dy's place */
     bool adds[CASE_INPUTS]; /* gradients are added to what dx held */
     bool is_probe;          /* the judge's dy stays as it is */
     uint64_t seed;
@@ -263,6 +264,7 @@ static inline void case_run(op_case *t, int threads)
         x[i] = t->x[i].now;
         dx[i] = t->dx[i].now;
     }
+    if (t->is_in_place) dx[0] = t->dy.now;
     for (int i = 0; i < t->node.n_weights; i++) {
         array_reset(&t->w[i]);
         if (t->node.weight[i].is_state)
@@ -293,6 +295,7 @@ static inline void case_run(op_case *t, int threads)
                  .adds = t->adds,
                  .masks = t->masks,
                  .is_masked = t->is_masked,
+                 .clips = t->clips,
                  .dw = dw,
                  .state = t->training ? t->state : NULL,
                  .scratch = t->scratch};
@@ -300,6 +303,7 @@ static inline void case_run(op_case *t, int threads)
     if (!t->training) return;
     memset(t->scratch, 0xff, t->node.scratch_floats * sizeof(float));
     t->node.op->backward(&r);
+    if (t->is_in_place && t->dy.count) memcpy(t->dx[0].now, t->dy.now, t->dy.count * sizeof(float));
 }
 
 #endif

@@ -53,9 +53,19 @@ static void check_sums(const fvi_kernels *k)
         k->add(n, y, a);
         for (size_t i = 0; i < n; ++i)
             assert_near(y[i], (double)c[i] + (double)a[i], 2, y[i]);
+        k->sum(n, y, a, b, s % 2 == 0);
+        for (size_t i = 0; i < n; ++i) {
+            const double right = (double)a[i] + (double)b[i];
+            assert_near(y[i], s % 2 == 0 ? fmax(right, 0) : right, 2, right);
+        }
         k->multiply(n, y, a, b);
         for (size_t i = 0; i < n; ++i)
             assert_near(y[i], (double)a[i] * (double)b[i], 2, y[i]);
+        free(y);
+        y = copy(a, n);
+        k->sum(n, y, y, b, false); /* in place */
+        for (size_t i = 0; i < n; ++i)
+            assert_near(y[i], (double)a[i] + (double)b[i], 2, y[i]);
         free(y);
         y = copy(a, n);
         k->multiply(n, y, y, b); /* in place */
@@ -143,6 +153,9 @@ static void check_relu_edges(const fvi_kernels *k)
         assert_true(kind == 0 ? isnan(y[i]) : kind == 1 ? y[i] == INFINITY : y[i] == 0);
         assert_true(dx[i] == 1);
     }
+    k->sum(40, y, x, x, true); /* as plain ReLU does */
+    for (int i = 0; i < 40; ++i)
+        assert_true(i % 4 == 0 ? isnan(y[i]) : y[i] == (i % 4 == 1 ? INFINITY : 0));
     k->relu(40, y, x, &capped);
     assert_true(isnan(y[0]) && y[1] == 6 && y[2] == 0);
 }
@@ -270,92 +283,6 @@ static void test_softmax(void **state)
     for_each_isa(check_softmax);
 }
 
-/* ---- batch normalisation ---- */
-
-static void check_channel_sums(const fvi_kernels *k, size_t rows, size_t C)
-{
-    const size_t n = rows * C;
-    float *x = random_floats(n), *dy = random_floats(n), *shift = random_floats(C);
-    float *inv = random_floats(C);
-    double *a = malloc(C * sizeof *a), *b = malloc(C * sizeof *b);
-    assert_true(a && b);
-    k->channel_sums(rows, (int)C, a, b, x, shift);
-    for (size_t c = 0; c < C; ++c) {
-        double sum = 0, sum_sq = 0, size = 0;
-        for (size_t r = 0; r < rows; ++r) {
-            const double d = (double)x[r * C + c] - (double)shift[c];
-            sum += d;
-            size += fabs(d);
-            sum_sq += d * d;
-        }
-        assert_near(a[c], sum, 600, size);
-        assert_near(b[c], sum_sq, 600, sum_sq);
-    }
-    k->channel_gradient_sums(rows, (int)C, a, b, dy, x, shift, inv);
-    for (size_t c = 0; c < C; ++c) {
-        double sum = 0, size = 0, product = 0, product_size = 0;
-        for (size_t r = 0; r < rows; ++r) {
-            const double d = (double)dy[r * C + c];
-            const double hat = ((double)x[r * C + c] - (double)shift[c]) * (double)inv[c];
-            sum += d;
-            size += fabs(d);
-            product += d * hat;
-            product_size += fabs(d * hat);
-        }
-        assert_near(a[c], sum, 600, size);
-        assert_near(b[c], product, 600, product_size);
-    }
-    free(x);
-    free(dy);
-    free(shift);
-    free(inv);
-    free(a);
-    free(b);
-}
-
-static void check_channel_maps(const fvi_kernels *k, size_t rows, size_t C)
-{
-    const size_t n = rows * C;
-    float *x = random_floats(n), *dy = random_floats(n), *dx = random_floats(n), *y = copy(x, n);
-    float *a = random_floats(C), *b = random_floats(C), *c = random_floats(C), *old = copy(dx, n);
-    k->channel_affine(rows, (int)C, y, x, a, b);
-    k->channel_gradient(rows, (int)C, dx, dy, x, a, b, c, rows % 2 == 0);
-    for (size_t i = 0; i < n && rows % 2 == 1; ++i)
-        old[i] = 0;
-    for (size_t i = 0; i < n; ++i) {
-        const double sa = (double)a[i % C], sb = (double)b[i % C], sc = (double)c[i % C];
-        const double v = (double)x[i], d = (double)dy[i], from = (double)old[i];
-        assert_near(y[i], v * sa + sb, 4, fabs(v * sa) + fabs(sb));
-        assert_near(dx[i], from + sa * d + sb * v + sc, 8,
-                    fabs(from) + fabs(sa * d) + fabs(sb * v) + fabs(sc));
-    }
-    free(x);
-    free(dy);
-    free(dx);
-    free(y);
-    free(a);
-    free(b);
-    free(c);
-    free(old);
-}
-
-static void check_channels(const fvi_kernels *k)
-{
-    static const size_t row_list[] = {0, 1, 2, 5, 255, 257, 600};
-    for (size_t s = 0; s < FVI_COUNT(channel_list); ++s) {
-        for (size_t r = 0; r < FVI_COUNT(row_list); ++r) {
-            check_channel_sums(k, row_list[r], (size_t)channel_list[s]);
-            check_channel_maps(k, row_list[r] % 20, (size_t)channel_list[s]);
-        }
-    }
-}
-
-static void test_channels(void **state)
-{
-    (void)state;
-    for_each_isa(check_channels);
-}
-
 /* ---- optimizers ---- */
 
 static void check_sgd(const fvi_kernels *k)
@@ -481,10 +408,10 @@ static void test_optimizers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_select),   cmocka_unit_test(test_tiles),
-        cmocka_unit_test(test_sums),     cmocka_unit_test(test_relu),
-        cmocka_unit_test(test_curves),   cmocka_unit_test(test_softmax),
-        cmocka_unit_test(test_channels), cmocka_unit_test(test_optimizers),
+        cmocka_unit_test(test_select),     cmocka_unit_test(test_tiles),
+        cmocka_unit_test(test_sums),       cmocka_unit_test(test_relu),
+        cmocka_unit_test(test_curves),     cmocka_unit_test(test_softmax),
+        cmocka_unit_test(test_optimizers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

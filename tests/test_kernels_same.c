@@ -41,6 +41,7 @@ static void run_elements(const fvi_kernels *k, same_arrays *t, int C)
     k->multiply_add(n, t->a, t->b, t->c);
     k->multiply(n, t->b, t->b, t->c);
     k->add(n, t->c, t->a);
+    k->sum(n, t->d, t->a, t->c, C % 2 == 0);
     k->relu(n, t->d, t->a, &leaky);
     k->relu_gradient(n, t->b, t->c, t->a, &leaky, C % 2 == 0);
     k->sigmoid(n, t->a, t->c);
@@ -55,9 +56,10 @@ static void run_rows(const fvi_kernels *k, same_arrays *t, int C)
     const size_t rows = (size_t)(SIZE / C);
     const fvi_pool pool = {5, 6, C, 3, 2, 2, 1, 1, 0, 3, 5};
     k->channel_sums(rows, C, t->sum, t->sum_sq, t->a, t->b);
-    k->channel_affine(rows, C, t->a, t->c, t->d, t->b);
-    k->channel_gradient(rows, C, t->a, t->b, t->c, t->a, t->b, t->d, C % 2 == 0);
-    k->channel_gradient_sums(rows, C, t->sum, t->sum_sq, t->a, t->b, t->c, t->d);
+    const fvi_affine affine = {t->d, t->b}, *clip = C % 4 < 2 ? &affine : NULL;
+    k->channel_affine(rows, C, t->a, t->c, t->d, t->b, C % 2 == 0);
+    k->channel_gradient(rows, C, t->a, t->b, t->c, t->d, t->b, t->d, clip, C % 2 == 0);
+    k->channel_gradient_sums(rows, C, t->sum, t->sum_sq, t->a, t->b, t->c, t->d, clip);
     k->softmax(rows, C, t->a, t->b);
     k->softmax_gradient(rows, C, t->c, t->a);
     if (5 * 6 * C > SIZE) return;

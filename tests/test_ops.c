@@ -168,17 +168,31 @@ static int probe_case(const op_row *row, op_case *t, case_draw *d)
 
 /* ---- the loop ---- */
 
-/* Sometimes the gradient of a ReLU before or after the layer is taken along: dx is then masked, or
-   dy has been. */
+/* Whether the ReLU of y leaves no doubt: where y is nearly 0 the judge may see another sign. An Add
+   is exact enough. */
+static bool can_clip(const op_case *t)
+{
+    const fvi_op *op = t->node.op;
+    if (!op->can_clip || (op->is_linear && !op->is_linear(&t->node))) return false;
+    for (size_t i = 0; i < t->y.count && t->node.n_weights > 0; i++) {
+        if (fabs(t->y.exact[i]) < 1e-5) return false;
+    }
+    return true;
+}
+
+/* Sometimes the ReLU after the layer is its own work, or the gradient of a ReLU before or after it:
+   dx is then masked, or dy has been. Sometimes dx takes the place of dy. */
 static void choose_masks(op_case *t, case_draw *d)
 {
     const fvi_op *op = t->node.op;
+    t->clips = can_clip(t) && draw_bool(d);
     t->masks = op->can_mask && draw_bool(d);
-    if (t->masks) t->adds[0] = false;
-    t->is_masked = op->is_clipped && op->is_clipped(&t->node) && draw_bool(d);
-    for (size_t i = 0; t->is_masked && i < t->dy.count; i++) {
+    t->is_in_place = op->is_in_place && draw_bool(d);
+    if (t->masks || t->is_in_place) t->adds[0] = false;
+    t->is_masked = (t->clips || (op->is_clipped && op->is_clipped(&t->node))) && draw_bool(d);
+    for (size_t i = 0; (t->clips || t->is_masked) && i < t->dy.count; i++) {
         if (t->y.exact[i] > 0.0) continue;
-        t->dy.before[i] = 0.0f;
+        if (t->is_masked) t->dy.before[i] = 0.0f;
         t->dy.exact[i] = 0.0;
     }
 }
@@ -207,6 +221,9 @@ static int check_case(const op_row *row, int number)
     if (t.training && is_probed) compared = probe_case(row, &t, &d);
     for (size_t i = 0; t.masks && i < t.dx[0].count; i++) {
         if (!(t.x[0].before[i] > 0.0f)) t.dx[0].exact[i] = 0.0;
+    }
+    for (size_t i = 0; t.clips && i < t.y.count; i++) {
+        t.y.exact[i] = fmax(t.y.exact[i], 0.0);
     }
     bool is_usable = false;
     for (int i = 0; fvi_kernels_at(i, &is_usable); i++) { /* the best comes last and stays */

@@ -29,6 +29,11 @@ typedef struct fvi_relu {
     float slope, threshold, max;
 } fvi_relu;
 
+/* What channel_affine computed, for the way back. */
+typedef struct fvi_affine {
+    const float *scale, *offset; /* [C] */
+} fvi_affine;
+
 typedef struct fvi_adam {
     float rate; /* lr * sqrt(1 - beta_2^t) / (1 - beta_1^t), Keras's form */
     float beta_1, beta_2, epsilon;
@@ -49,6 +54,8 @@ typedef struct fvi_kernels {
     const fvi_depthwise_table *depthwise;
     /* --- element by element --- */
     void (*add)(size_t n, float *y, const float *x); /* y += x */
+    void (*sum)(size_t n, float *y, const float *a, const float *b,
+                bool is_clipped); /* y = a + b, in place allowed; clipped: plain ReLU of that */
     void (*multiply)(size_t n, float *y, const float *a,
                      const float *b); /* y = a * b, in place allowed */
     void (*multiply_add)(size_t n, float *y, const float *a, const float *b); /* y += a * b */
@@ -71,14 +78,16 @@ typedef struct fvi_kernels {
     void (*channel_sums)(size_t rows, int C, double *sum, double *sum_sq, const float *x,
                          const float *shift); /* overwrite: of x - shift */
     void (*channel_affine)(size_t rows, int C, float *y, const float *x, const float *scale,
-                           const float *offset); /* y = x*scale + offset */
+                           const float *offset,
+                           bool is_clipped); /* y = x*scale + offset; clipped: plain ReLU of that */
+    /* clip: NULL, or dy counts only where x*scale + offset is above 0 */
     void (*channel_gradient_sums)(size_t rows, int C, double *sum_dy, double *sum_dy_xhat,
                                   const float *dy, const float *x, const float *mean,
-                                  const float *inv_std); /* overwrite */
+                                  const float *inv_std, const fvi_affine *clip); /* overwrite */
     void (*channel_gradient)(size_t rows, int C, float *dx, const float *dy, const float *x,
-                             const float *a, const float *b, const float *c,
-                             bool is_added); /* dx = or += a*dy + b*x + c,
-                                                                coefficients by channel */
+                             const float *a, const float *b, const float *c, const fvi_affine *clip,
+                             bool is_added); /* dx = or += a*dy + b*x + c, coefficients by channel;
+                                                dx may be dy */
     /* --- pooling, one image --- */
     /* place: NULL, or for backward [OH,OW,C] numbers of fvi_pool_place_bytes: y is element kh*KW + kw
        of its window, the first of equals; all bits set: nothing passes back, since y is a NaN or

@@ -47,5 +47,6 @@ static inline generic_part generic_sqrt(generic_part v)
 #include "kernels/kernels_tile.h"
 #include "kernels/kernels_depthwise.h"
 #include "kernels/kernels_curves.h"
+#include "kernels/kernels_norm.h"
 #include "kernels/kernels_pool.h"
 #include "kernels/kernels_loops.h"

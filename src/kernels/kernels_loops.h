@@ -14,9 +14,6 @@
 #define FVI_EACH_ALONE _Pragma("GCC ivdep")
 #endif
 
-#define FVI_CHANNELS 64    /* channels of a block of partial sums */
-#define FVI_CHUNK_ROWS 256 /* rows summed in float before double takes over */
-
 /* ---- element by element ---- */
 
 static void FVI_NAME(add)(size_t n, float *y, const float *x)
@@ -24,6 +21,21 @@ static void FVI_NAME(add)(size_t n, float *y, const float *x)
     FVI_EACH_ALONE
     for (size_t i = 0; i < n; ++i)
         y[i] += x[i];
+}
+
+static void FVI_NAME(sum)(size_t n, float *y, const float *a, const float *b, bool is_clipped)
+{
+    if (!is_clipped) {
+        FVI_EACH_ALONE
+        for (size_t i = 0; i < n; ++i)
+            y[i] = a[i] + b[i];
+        return;
+    }
+    FVI_EACH_ALONE
+    for (size_t i = 0; i < n; ++i) {
+        const float sum = a[i] + b[i];
+        y[i] = sum < 0 ? 0 : sum;
+    }
 }
 
 static void FVI_NAME(multiply)(size_t n, float *y, const float *a, const float *b)
@@ -102,93 +114,6 @@ static void FVI_NAME(tanh_gradient)(size_t n, float *dz, const float *y)
     FVI_EACH_ALONE
     for (size_t i = 0; i < n; ++i)
         dz[i] *= 1.0f - y[i] * y[i];
-}
-
-/* ---- batch normalisation ---- */
-
-/* Blocks of channels, chunks of rows: float inside a chunk, double over chunks. */
-static void FVI_NAME(channel_sums)(size_t rows, int C, double *sum, double *sum_sq, const float *x,
-                                   const float *shift)
-{
-    const size_t channels = (size_t)C;
-    for (size_t c = 0; c < channels; ++c)
-        sum[c] = sum_sq[c] = 0;
-    for (size_t r0 = 0; r0 < rows; r0 += FVI_CHUNK_ROWS) {
-        const size_t r1 = rows - r0 < FVI_CHUNK_ROWS ? rows : r0 + FVI_CHUNK_ROWS;
-        for (size_t c0 = 0; c0 < channels; c0 += FVI_CHANNELS) {
-            const size_t width = channels - c0 < FVI_CHANNELS ? channels - c0 : FVI_CHANNELS;
-            float part[FVI_CHANNELS] = {0}, part_sq[FVI_CHANNELS] = {0};
-            for (size_t r = r0; r < r1; ++r) {
-                const float *row = x + r * channels + c0, *from = shift + c0;
-                FVI_EACH_ALONE
-                for (size_t c = 0; c < width; ++c) {
-                    float d = row[c] - from[c];
-                    part[c] += d;
-                    part_sq[c] += d * d;
-                }
-            }
-            for (size_t c = 0; c < width; ++c) {
-                sum[c0 + c] += (double)part[c];
-                sum_sq[c0 + c] += (double)part_sq[c];
-            }
-        }
-    }
-}
-
-static void FVI_NAME(channel_affine)(size_t rows, int C, float *y, const float *x,
-                                     const float *scale, const float *offset)
-{
-    const size_t channels = (size_t)C;
-    for (size_t r = 0; r < rows; ++r, x += channels, y += channels) {
-        FVI_EACH_ALONE
-        for (size_t c = 0; c < channels; ++c)
-            y[c] = x[c] * scale[c] + offset[c];
-    }
-}
-
-static void FVI_NAME(channel_gradient_sums)(size_t rows, int C, double *sum_dy, double *sum_dy_xhat,
-                                            const float *dy, const float *x, const float *mean,
-                                            const float *inv_std)
-{
-    const size_t channels = (size_t)C;
-    for (size_t c = 0; c < channels; ++c)
-        sum_dy[c] = sum_dy_xhat[c] = 0;
-    for (size_t r0 = 0; r0 < rows; r0 += FVI_CHUNK_ROWS) {
-        const size_t r1 = rows - r0 < FVI_CHUNK_ROWS ? rows : r0 + FVI_CHUNK_ROWS;
-        for (size_t c0 = 0; c0 < channels; c0 += FVI_CHANNELS) {
-            const size_t width = channels - c0 < FVI_CHANNELS ? channels - c0 : FVI_CHANNELS;
-            float part[FVI_CHANNELS] = {0}, part_xhat[FVI_CHANNELS] = {0};
-            for (size_t r = r0; r < r1; ++r) {
-                const float *row = x + r * channels + c0, *top = dy + r * channels + c0;
-                FVI_EACH_ALONE
-                for (size_t c = 0; c < width; ++c) {
-                    part[c] += top[c];
-                    part_xhat[c] += top[c] * ((row[c] - mean[c0 + c]) * inv_std[c0 + c]);
-                }
-            }
-            for (size_t c = 0; c < width; ++c) {
-                sum_dy[c0 + c] += (double)part[c];
-                sum_dy_xhat[c0 + c] += (double)part_xhat[c];
-            }
-        }
-    }
-}
-
-static void FVI_NAME(channel_gradient)(size_t rows, int C, float *dx, const float *dy,
-                                       const float *x, const float *a, const float *b,
-                                       const float *c, bool is_added)
-{
-    const size_t channels = (size_t)C;
-    for (size_t r = 0; r < rows; ++r, dx += channels, dy += channels, x += channels) {
-        for (size_t i = 0; i < channels; i += FVI_LANES) {
-            const size_t left = channels - i;
-            FVI_VECTOR part = FVI_NAME(load_part)(a + i, left) * FVI_NAME(load_part)(dy + i, left) +
-                              FVI_NAME(load_part)(b + i, left) * FVI_NAME(load_part)(x + i, left) +
-                              FVI_NAME(load_part)(c + i, left);
-            if (is_added) part = FVI_NAME(load_part)(dx + i, left) + part;
-            FVI_NAME(store_part)(dx + i, part, left);
-        }
-    }
 }
 
 /* ---- optimizers ---- */
@@ -272,6 +197,7 @@ const fvi_kernels FVI_CAT(fvi_kernels, FVI_ISA) = {
     .tiles = &FVI_NAME(tiles),
     .depthwise = &FVI_NAME(depthwise),
     .add = FVI_NAME(add),
+    .sum = FVI_NAME(sum),
     .multiply = FVI_NAME(multiply),
     .multiply_add = FVI_NAME(multiply_add),
     .relu = FVI_NAME(relu),

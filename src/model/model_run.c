@@ -207,9 +207,10 @@ static void run_fold(const fv_context *context)
             w[k] = model->weights + norm->weight[k].offset;
         norm->op->affine(norm, w, scale, offset);
         model->kernels->channel_affine(count / (size_t)channels, channels, kernel,
-                                       model->weights + node->weight[0].offset, scale, zeros);
+                                       model->weights + node->weight[0].offset, scale, zeros,
+                                       false);
         const float *b = node->n_weights > 1 ? model->weights + node->weight[1].offset : zeros;
-        model->kernels->channel_affine(1, channels, bias, b, scale, offset);
+        model->kernels->channel_affine(1, channels, bias, b, scale, offset, false);
     }
 }
 

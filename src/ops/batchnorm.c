@@ -32,8 +32,8 @@ static fv_status batchnorm_vector(fvi_node *n, int *place, const char *name,
     return fvi_node_weight(n, name, (fv_shape){1, {g->C}}, initializer, g->C, g->C, is_state);
 }
 
-/* Scratch: sums of all parts, two of C doubles each, then three rows of C floats. State: mean and
-   1/sqrt(variance + epsilon). */
+/* Scratch: sums of all parts, two of C doubles each, then three rows of C floats. State: mean,
+   1/sqrt(variance + epsilon), and the scale and offset that y was made with. */
 static fv_status batchnorm_room(fvi_node *n, const fvi_setup *setup)
 {
     const batchnorm_geometry *g = n->geometry;
@@ -44,7 +44,7 @@ static fv_status batchnorm_room(fvi_node *n, const fvi_setup *setup)
     if (!fits) {
         return fvi_fail(FV_E_SHAPE, "batches of %d are too large to sum", setup->max_batch);
     }
-    n->state_fixed = 2 * C * sizeof(float);
+    n->state_fixed = 4 * C * sizeof(float);
     return FV_OK;
 }
 
@@ -79,9 +79,10 @@ typedef struct batchnorm_work {
     const fvi_run *r;
     int C;
     size_t rows;
-    double *sums;      /* [parts, 2, C] */
-    float *a, *b, *c;  /* coefficients by channel */
-    float *mean, *inv; /* the batch's; NULL when not training */
+    double *sums;          /* [parts, 2, C] */
+    float *a, *b, *c;      /* coefficients of dx by channel */
+    float *mean, *inv;     /* the batch's; NULL when not training */
+    float *scale, *offset; /* of y */
 } batchnorm_work;
 
 static batchnorm_work batchnorm_begin(const fvi_run *r)
@@ -95,6 +96,8 @@ static batchnorm_work batchnorm_begin(const fvi_run *r)
     work.c = work.b + C;
     work.mean = r->state;
     work.inv = work.mean ? work.mean + C : NULL;
+    work.scale = work.mean ? work.mean + 2 * C : work.a;
+    work.offset = work.mean ? work.mean + 3 * C : work.b;
     return work;
 }
 
@@ -131,26 +134,37 @@ static void batchnorm_affine_task(void *context, size_t task)
 {
     batchnorm_work *work = context;
     size_t rows, first = batchnorm_part(work, task, &rows);
-    work->r->k->channel_affine(rows, work->C, work->r->y + first, work->r->x[0] + first, work->a,
-                               work->b);
+    work->r->k->channel_affine(rows, work->C, work->r->y + first, work->r->x[0] + first,
+                               work->scale, work->offset, work->r->clips);
+}
+
+/* Where a ReLU has been taken along, its output is not read but computed again from x, unless the
+   reader of y has cleared dy already. */
+static const fvi_affine *batchnorm_clip(const batchnorm_work *work, fvi_affine *clip)
+{
+    *clip = (fvi_affine){work->scale, work->offset};
+    return work->r->clips && !work->r->is_masked ? clip : NULL;
 }
 
 static void batchnorm_gradient_sums_task(void *context, size_t task)
 {
     batchnorm_work *work = context;
+    fvi_affine clip;
     size_t C = (size_t)work->C, rows, first = batchnorm_part(work, task, &rows);
     double *sum = work->sums + 2 * C * task;
     work->r->k->channel_gradient_sums(rows, work->C, sum, sum + C, work->r->dy + first,
-                                      work->r->x[0] + first, work->mean, work->inv);
+                                      work->r->x[0] + first, work->mean, work->inv,
+                                      batchnorm_clip(work, &clip));
 }
 
 static void batchnorm_gradient_task(void *context, size_t task)
 {
     batchnorm_work *work = context;
+    fvi_affine clip;
     size_t rows, first = batchnorm_part(work, task, &rows);
     work->r->k->channel_gradient(rows, work->C, work->r->dx[0] + first, work->r->dy + first,
                                  work->r->x[0] + first, work->a, work->b, work->c,
-                                 work->r->adds[0]);
+                                 batchnorm_clip(work, &clip), work->r->adds[0]);
 }
 
 static double batchnorm_weight(const fvi_run *r, int place, int channel, double otherwise)
@@ -182,28 +196,14 @@ static void batchnorm_move(const batchnorm_work *work, int channel, double mean,
     *moving_variance = (float)(momentum * (double)*moving_variance + (1.0 - momentum) * variance);
 }
 
-static void batchnorm_forward(const fvi_run *r)
+/* y = x * scale + offset, from the mean and variance of a channel. */
+static void batchnorm_scale(const fvi_run *r, int channel, double mean, double variance,
+                            float *scale, float *offset)
 {
     const batchnorm_geometry *g = r->node->geometry;
-    batchnorm_work work = batchnorm_begin(r);
-    if (work.rows == 0) return;
-    if (r->training) batchnorm_each(&work, true, batchnorm_sums_task);
-    double N = (double)work.rows;
-    for (int i = 0; i < g->C; i++) {
-        double mean = (double)r->w[g->mean][i], variance = (double)r->w[g->variance][i];
-        if (r->training) {
-            double shifted = work.sums[i] / N;
-            mean = (double)r->x[0][i] + shifted;
-            variance = fmax(work.sums[g->C + i] / N - shifted * shifted, 0.0);
-            batchnorm_move(&work, i, mean, variance);
-            work.mean[i] = (float)mean;
-            work.inv[i] = (float)batchnorm_inverse(r, variance);
-        }
-        double scale = batchnorm_weight(r, g->gamma, i, 1.0) * batchnorm_inverse(r, variance);
-        work.a[i] = (float)scale;
-        work.b[i] = (float)(batchnorm_weight(r, g->beta, i, 0.0) - mean * scale);
-    }
-    batchnorm_each(&work, false, batchnorm_affine_task);
+    double a = batchnorm_weight(r, g->gamma, channel, 1.0) * batchnorm_inverse(r, variance);
+    scale[channel] = (float)a;
+    offset[channel] = (float)(batchnorm_weight(r, g->beta, channel, 0.0) - mean * a);
 }
 
 static void batchnorm_affine(const fvi_node *n, float *const *w, float *scale, float *offset)
@@ -211,11 +211,30 @@ static void batchnorm_affine(const fvi_node *n, float *const *w, float *scale, f
     const fvi_run r = {.node = n, .w = w};
     const batchnorm_geometry *g = n->geometry;
     for (int i = 0; i < g->C; i++) {
-        double inverse = batchnorm_inverse(&r, (double)w[g->variance][i]);
-        double a = batchnorm_weight(&r, g->gamma, i, 1.0) * inverse;
-        scale[i] = (float)a;
-        offset[i] = (float)(batchnorm_weight(&r, g->beta, i, 0.0) - (double)w[g->mean][i] * a);
+        batchnorm_scale(&r, i, (double)w[g->mean][i], (double)w[g->variance][i], scale, offset);
     }
+}
+
+static void batchnorm_forward(const fvi_run *r)
+{
+    const batchnorm_geometry *g = r->node->geometry;
+    batchnorm_work work = batchnorm_begin(r);
+    if (work.rows == 0) return;
+    if (r->training) {
+        batchnorm_each(&work, true, batchnorm_sums_task);
+    } else {
+        batchnorm_affine(r->node, r->w, work.scale, work.offset);
+    }
+    double N = (double)work.rows;
+    for (int i = 0; i < g->C && r->training; i++) {
+        double shifted = work.sums[i] / N, mean = (double)r->x[0][i] + shifted;
+        double variance = fmax(work.sums[g->C + i] / N - shifted * shifted, 0.0);
+        batchnorm_move(&work, i, mean, variance);
+        work.mean[i] = (float)mean;
+        work.inv[i] = (float)batchnorm_inverse(r, variance);
+        batchnorm_scale(r, i, mean, variance, work.scale, work.offset);
+    }
+    batchnorm_each(&work, false, batchnorm_affine_task);
 }
 
 /* dx = gamma * inv * (dy - sum(dy)/N - xhat * sum(dy * xhat)/N), xhat = (x - mean) * inv: linear in
@@ -290,5 +309,7 @@ const fvi_op fvi_op_batch_normalization = {
     .backward = batchnorm_backward,
     .needs_batch = true,
     .drops_y = true,
+    .can_clip = true,
+    .is_in_place = true,
     .affine = batchnorm_affine,
 };

@@ -25,18 +25,21 @@ static fv_status merge_add_infer(fvi_node *n, const fvi_setup *setup)
 
 static void merge_add_piece(const fvi_run *r, size_t first, size_t count)
 {
-    memcpy(r->y + first, r->x[0] + first, count * sizeof *r->y);
-    for (int i = 1; i < r->node->n_inputs; i++) {
-        r->k->add(count, r->y + first, r->x[i] + first);
+    const float *sum = r->x[0];
+    const int last = r->node->n_inputs - 1;
+    for (int i = 1; i <= last; i++) {
+        r->k->sum(count, r->y + first, sum + first, r->x[i] + first, r->clips && i == last);
+        sum = r->y;
     }
 }
 
-/* Two inputs may be one layer and then have one dx: within a piece they come one after the
-   other. */
+/* Two inputs may be one layer and then have one dx: within a piece they come one after the other.
+   The first may also have dy's place. */
 static void merge_add_piece_back(const fvi_run *r, size_t first, size_t count)
 {
+    if (r->clips && !r->is_masked) r->k->clip_gradient(count, r->dy + first, r->y + first);
     for (int i = 0; i < r->node->n_inputs; i++) {
-        if (r->dx[i]) fvi_give(r, i, first, r->dy + first, count);
+        if (r->dx[i] && r->dx[i] != r->dy) fvi_give(r, i, first, r->dy + first, count);
     }
 }
 
@@ -162,6 +165,8 @@ const fvi_op fvi_op_add = {
     .infer = merge_add_infer,
     .forward = merge_add_forward,
     .backward = merge_add_backward,
+    .can_clip = true,
+    .is_in_place = true,
     .drops_x = true,
     .drops_y = true,
 };
