@@ -164,10 +164,15 @@ FVI_INLINE void FVI_NAME(tile_rows)(const fvi_tile_rows *call, const int rows, c
         FVI_NAME(tile_store)(call->out[m] + at, sum[m], vectors, call->columns);
 }
 
-FVI_INLINE void FVI_NAME(tile_runs)(const fvi_tile_runs *call, const int rows, const int vectors)
+enum FVI_NAME(spread) { FVI_NAME(neighbours), FVI_NAME(apart), FVI_NAME(apart_in_pairs) };
+
+FVI_INLINE void FVI_NAME(tile_runs)(const fvi_tile_runs *call, const int rows, const int vectors,
+                                    const enum FVI_NAME(spread) spread)
 {
-    FVI_VECTOR sum[FVI_ROWS_MAX][FVI_VECTORS_MAX];
+    FVI_VECTOR sum[FVI_THIN_MAX][FVI_VECTORS_MAX];
     const size_t b_step = call->b_step;
+    const char *ahead = call->ahead;
+    const ptrdiff_t ahead_step = call->ahead_step;
     FVI_UNROLL
     for (int m = 0; m < rows; ++m) {
         FVI_UNROLL
@@ -177,16 +182,25 @@ FVI_INLINE void FVI_NAME(tile_runs)(const fvi_tile_runs *call, const int rows, c
     for (size_t r = 0; r < call->runs; ++r) {
         const fvi_tile_run *run = &call->run[r];
         const size_t a_step = run->a_step, count = run->count;
-        const float *a = run->a + call->a_at;
+        const float *a = run->a + call->a_at, *apart[FVI_THIN_MAX];
         const float *b = call->b + run->first * b_step;
-        for (size_t i = 0; i < count; ++i, a += a_step, b += b_step) {
+        FVI_UNROLL
+        for (int m = 0; spread != FVI_NAME(neighbours) && m < rows; ++m)
+            apart[m] = a + call->spread[m];
+        const float *const end = b + count * b_step;
+        for (size_t at = 0; b != end; a += a_step, at += a_step, b += b_step) {
             FVI_VECTOR right[FVI_VECTORS_MAX];
+            FVI_PREFETCH(ahead);
+            ahead += ahead_step;
             FVI_UNROLL
             for (int v = 0; v < vectors; ++v)
                 right[v] = FVI_LOAD(b + v * FVI_LANES);
             FVI_UNROLL
             for (int m = 0; m < rows; ++m) {
-                const FVI_VECTOR left = FVI_SPLAT(a[m]);
+                const FVI_VECTOR left = FVI_SPLAT(spread == FVI_NAME(neighbours) ? a[m]
+                                                  : spread == FVI_NAME(apart)    ? apart[m][at]
+                                                  : m % 2 == 1 ? apart[m - 1][at + 1]
+                                                               : apart[m][at]);
                 FVI_UNROLL
                 for (int v = 0; v < vectors; ++v)
                     sum[m][v] = FVI_FMA(left, right[v], sum[m][v]);
@@ -207,6 +221,34 @@ FVI_INLINE void FVI_NAME(tile_runs)(const fvi_tile_runs *call, const int rows, c
     }
 }
 
+#define FVI_TILE_SUMS 8 /* as many as are in flight at once */
+
+static void FVI_NAME(tile_sums)(const float *b, size_t step, size_t count, float *out, int columns,
+                                bool is_added)
+{
+    for (int c = 0; c < columns; c += FVI_LANES) {
+        const int left = columns - c < FVI_LANES ? columns - c : FVI_LANES;
+        FVI_VECTOR sum[FVI_TILE_SUMS] = {{0}};
+        const float *from = b + c;
+        size_t i = 0;
+        for (; i + FVI_TILE_SUMS <= count; i += FVI_TILE_SUMS, from += FVI_TILE_SUMS * step) {
+            FVI_UNROLL
+            for (int k = 0; k < FVI_TILE_SUMS; ++k)
+                sum[k] += FVI_LOAD(from + (size_t)k * step);
+        }
+        for (; i < count; ++i, from += step)
+            sum[0] += FVI_LOAD(from);
+        FVI_VECTOR all =
+            ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+        if (is_added) {
+            FVI_VECTOR old;
+            FVI_NAME(tile_load)(&old, out + c, 1, left);
+            all += old;
+        }
+        FVI_NAME(tile_store)(out + c, &all, 1, left);
+    }
+}
+
 #define FVI_TILE_WRAP(m, v)                                                                        \
     static void FVI_NAME(rows_##m##_##v)(const fvi_tile_rows *call)                                \
     {                                                                                              \
@@ -218,7 +260,15 @@ FVI_INLINE void FVI_NAME(tile_runs)(const fvi_tile_runs *call, const int rows, c
     }                                                                                              \
     static void FVI_NAME(runs_##m##_##v)(const fvi_tile_runs *call)                                \
     {                                                                                              \
-        FVI_NAME(tile_runs)(call, m, v);                                                           \
+        FVI_NAME(tile_runs)(call, m, v, FVI_NAME(neighbours));                                     \
+    }                                                                                              \
+    static void FVI_NAME(spread_##m##_##v)(const fvi_tile_runs *call)                              \
+    {                                                                                              \
+        FVI_NAME(tile_runs)(call, m, v, FVI_NAME(apart));                                          \
+    }                                                                                              \
+    static void FVI_NAME(spreadpairs_##m##_##v)(const fvi_tile_runs *call)                         \
+    {                                                                                              \
+        FVI_NAME(tile_runs)(call, m, v, FVI_NAME(apart_in_pairs));                                 \
     }
 #define FVI_TILE_WRAP_ROWS(m) FVI_EACH_VECTORS(FVI_TILE_WRAP, m)
 FVI_EACH_ROWS(FVI_TILE_WRAP_ROWS)
@@ -227,23 +277,56 @@ FVI_EACH_ROWS(FVI_TILE_WRAP_ROWS)
     static void FVI_NAME(pairs_##m##_1)(const fvi_tile_rows *call)                                 \
     {                                                                                              \
         FVI_NAME(tile_rows)(call, m, 1, true);                                                     \
+    }                                                                                              \
+    static void FVI_NAME(runs_##m##_1)(const fvi_tile_runs *call)                                  \
+    {                                                                                              \
+        FVI_NAME(tile_runs)(call, m, 1, FVI_NAME(neighbours));                                     \
+    }                                                                                              \
+    static void FVI_NAME(spreadpairs_##m##_1)(const fvi_tile_runs *call)                           \
+    {                                                                                              \
+        FVI_NAME(tile_runs)(call, m, 1, FVI_NAME(apart_in_pairs));                                 \
     }
 FVI_EACH_THIN(FVI_TILE_WRAP_THIN)
 
-#define FVI_TILE_ROWS_ENTRY(m, v) FVI_NAME(rows_##m##_##v),
-#define FVI_TILE_ROWS_ENTRIES(m) FVI_EACH_VECTORS(FVI_TILE_ROWS_ENTRY, m)
-static fvi_tile_rows_fn *const FVI_NAME(rows_list)[] = {FVI_EACH_ROWS(FVI_TILE_ROWS_ENTRIES)};
+#define FVI_TILE_ENTRY(kind, m, v) [((m)-1) * FVI_VECTORS_MAX + (v)-1] = FVI_NAME(kind##_##m##_##v),
+#define FVI_TILE_LIST(kind) FVI_EACH_ROWS(FVI_TILE_##kind)
+#define FVI_TILE_LIST_THIN(kind) FVI_EACH_ROWS(FVI_TILE_##kind) FVI_EACH_THIN(FVI_TILE_THIN_##kind)
 
-#define FVI_TILE_PAIRS_ENTRY(m, v) [((m)-1) * FVI_VECTORS_MAX + (v)-1] = FVI_NAME(pairs_##m##_##v),
-#define FVI_TILE_PAIRS_ENTRIES(m) FVI_EACH_VECTORS(FVI_TILE_PAIRS_ENTRY, m)
-#define FVI_TILE_THIN_ENTRY(m) FVI_TILE_PAIRS_ENTRY(m, 1)
+#define FVI_TILE_rows_entry(m, v) FVI_TILE_ENTRY(rows, m, v)
+#define FVI_TILE_rows(m) FVI_EACH_VECTORS(FVI_TILE_rows_entry, m)
+static fvi_tile_rows_fn *const FVI_NAME(rows_list)[] = {FVI_TILE_LIST(rows)};
+
+#define FVI_TILE_pairs_entry(m, v) FVI_TILE_ENTRY(pairs, m, v)
+#define FVI_TILE_pairs(m) FVI_EACH_VECTORS(FVI_TILE_pairs_entry, m)
+#define FVI_TILE_THIN_pairs(m) FVI_TILE_ENTRY(pairs, m, 1)
 static fvi_tile_rows_fn *const FVI_NAME(pairs_list)[FVI_THIN_MAX * FVI_VECTORS_MAX] = {
-    FVI_EACH_ROWS(FVI_TILE_PAIRS_ENTRIES) FVI_EACH_THIN(FVI_TILE_THIN_ENTRY)};
+    FVI_TILE_LIST_THIN(pairs)};
 
-#define FVI_TILE_RUNS_ENTRY(m, v) FVI_NAME(runs_##m##_##v),
-#define FVI_TILE_RUNS_ENTRIES(m) FVI_EACH_VECTORS(FVI_TILE_RUNS_ENTRY, m)
-static fvi_tile_runs_fn *const FVI_NAME(runs_list)[] = {FVI_EACH_ROWS(FVI_TILE_RUNS_ENTRIES)};
+#define FVI_TILE_runs_entry(m, v) FVI_TILE_ENTRY(runs, m, v)
+#define FVI_TILE_runs(m) FVI_EACH_VECTORS(FVI_TILE_runs_entry, m)
+#define FVI_TILE_THIN_runs(m) FVI_TILE_ENTRY(runs, m, 1)
+static fvi_tile_runs_fn *const FVI_NAME(runs_list)[FVI_THIN_MAX * FVI_VECTORS_MAX] = {
+    FVI_TILE_LIST_THIN(runs)};
+
+#define FVI_TILE_spread_entry(m, v) FVI_TILE_ENTRY(spread, m, v)
+#define FVI_TILE_spread(m) FVI_EACH_VECTORS(FVI_TILE_spread_entry, m)
+static fvi_tile_runs_fn *const FVI_NAME(spread_list)[] = {FVI_TILE_LIST(spread)};
+
+#define FVI_TILE_spreadpairs_entry(m, v) FVI_TILE_ENTRY(spreadpairs, m, v)
+#define FVI_TILE_spreadpairs(m) FVI_EACH_VECTORS(FVI_TILE_spreadpairs_entry, m)
+#define FVI_TILE_THIN_spreadpairs(m) FVI_TILE_ENTRY(spreadpairs, m, 1)
+static fvi_tile_runs_fn *const FVI_NAME(spreadpairs_list)[FVI_THIN_MAX * FVI_VECTORS_MAX] = {
+    FVI_TILE_LIST_THIN(spreadpairs)};
 
 static const fvi_tile_table FVI_NAME(tiles) = {
-    FVI_LANES,           FVI_ROWS_MAX,         FVI_VECTORS_MAX,    FVI_THIN_MAX,
-    FVI_NAME(rows_list), FVI_NAME(pairs_list), FVI_NAME(runs_list)};
+    .lanes = FVI_LANES,
+    .rows_max = FVI_ROWS_MAX,
+    .vectors_max = FVI_VECTORS_MAX,
+    .thin_max = FVI_THIN_MAX,
+    .rows = FVI_NAME(rows_list),
+    .pairs = FVI_NAME(pairs_list),
+    .runs = FVI_NAME(runs_list),
+    .spread = FVI_NAME(spread_list),
+    .spread_pairs = FVI_NAME(spreadpairs_list),
+    .sums = FVI_NAME(tile_sums),
+};

@@ -42,22 +42,29 @@ typedef struct fvi_tile_run {
     size_t first, count; /* pixels [first, first + count) of the block that b points to */
 } fvi_tile_run;
 
-/* Runs mode: out[m*out_step + j] += or = sum over runs, pixels of a[m] * b[j]. Weight gradient,
-   bias gradient. */
+/* Runs mode: out[m*out_step + j] += or = sum over runs, pixels of a[m] * b[j]. Weight gradient. */
 typedef struct fvi_tile_runs {
     const fvi_tile_run *run;
     size_t runs;
-    size_t a_at;    /* added to each run's a */
+    ptrdiff_t a_at; /* added to each run's a */
+    /* where the rows are no neighbours: [MR], a[spread[m]] instead of a[m]; in pairs, row 2m + 1 is
+       the neighbour of row 2m all the same */
+    const ptrdiff_t *spread;
     const float *b; /* first column of pixel 0; whole vectors can be read */
     size_t b_step;
     float *out;
     size_t out_step;
     int columns;
     bool is_added;
+    const char *ahead; /* as in fvi_tile_rows, a step for each pixel */
+    ptrdiff_t ahead_step;
 } fvi_tile_runs;
 
 typedef void fvi_tile_rows_fn(const fvi_tile_rows *call);
 typedef void fvi_tile_runs_fn(const fvi_tile_runs *call);
+/* out[j] += or = sum of b[i * step + j] over count pixels i. Bias gradient. */
+typedef void fvi_tile_sums_fn(const float *b, size_t step, size_t count, float *out, int columns,
+                              bool is_added);
 
 struct fvi_tile_table {
     int lanes, rows_max,
@@ -66,7 +73,10 @@ struct fvi_tile_table {
     fvi_tile_rows_fn *const *rows; /* [rows_max][vectors_max], both counted from 1 */
     /* [thin_max][vectors_max]; beyond rows_max of one vector only */
     fvi_tile_rows_fn *const *pairs;
-    fvi_tile_runs_fn *const *runs; /* [rows_max][vectors_max] */
+    fvi_tile_runs_fn *const *runs;         /* as pairs */
+    fvi_tile_runs_fn *const *spread;       /* as rows */
+    fvi_tile_runs_fn *const *spread_pairs; /* as pairs */
+    fvi_tile_sums_fn *sums;                /* of up to vectors_max vectors */
 };
 
 #endif
