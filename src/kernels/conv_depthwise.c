@@ -11,9 +11,11 @@
 
 #include <string.h>
 
-#define DEPTHWISE_CHANNELS 64    /* channels that one task or call walks through together */
-#define DEPTHWISE_BAND 65536     /* floats of a task's input */
-#define DEPTHWISE_SUMS 16384     /* floats of x that a call sums over */
+#define DEPTHWISE_FOLD 64        /* sums of an output that are added up together */
+#define DEPTHWISE_BAND 65536     /* floats of a task's input and output */
+#define DEPTHWISE_TASKS 16       /* fewest tasks, where there are rows enough */
+#define DEPTHWISE_SUMS 32768     /* floats of x that a call sums over */
+#define DEPTHWISE_UNIT 16        /* floats of the widest vector */
 #define DEPTHWISE_SHARD 1024     /* fewest pixels worth a shard */
 #define DEPTHWISE_COPIES 262144  /* most floats of all shards' copies */
 #define DEPTHWISE_ALONE 100000.0 /* multiply-adds below which no thread is woken */
@@ -25,8 +27,7 @@ typedef struct depthwise_plan {
     ptrdiff_t spread, fold; /* how many of them one channel of the source, of out has */
     fvi_depthwise_kind kind;
     ptrdiff_t inside_from, inside_to; /* places of a row at which no tap leaves the image */
-    ptrdiff_t band, bands;            /* rows of a task */
-    ptrdiff_t each, groups;           /* channels of a task */
+    ptrdiff_t each;                   /* channels of out that a call has */
 } depthwise_plan;
 
 static ptrdiff_t depthwise_ceil(ptrdiff_t a, ptrdiff_t b)
@@ -107,21 +108,21 @@ static depthwise_row depthwise_begin(const depthwise_plan *plan, ptrdiff_t image
 }
 
 /* The sums of a call are those of some outputs' channels, fold of them each. */
-static void depthwise_fold(const depthwise_row *row, fvi_depthwise_rows_fn *run, ptrdiff_t outs)
+static void depthwise_fold(const depthwise_row *row, fvi_depthwise_rows_fn *run)
 {
-    float sums[FVI_DEPTHWISE_OUTS * DEPTHWISE_CHANNELS];
+    float sums[FVI_DEPTHWISE_OUTS * DEPTHWISE_FOLD];
     fvi_depthwise_rows call = row->call;
     const ptrdiff_t all = call.channels; /* more than fit are those of one channel */
     call.out = sums;
     call.mask = NULL;
     call.is_added = false;
     for (ptrdiff_t done = 0; done < all; done += call.channels) {
-        call.channels = call.out_step = depthwise_min(DEPTHWISE_CHANNELS, all - done);
+        call.channels = call.out_step = depthwise_min(DEPTHWISE_FOLD, all - done);
         run(&call);
         call.source += call.channels;
         call.weights += call.channels;
         const ptrdiff_t fold = call.channels / row->channels;
-        for (ptrdiff_t i = 0; i < outs * row->channels; ++i) {
+        for (ptrdiff_t i = 0; i < call.outs * row->channels; ++i) {
             const ptrdiff_t to = i / row->channels * row->call.out_step + i % row->channels;
             float sum = row->call.is_added || done > 0 ? row->call.out[to] : 0;
             for (ptrdiff_t m = 0; m < fold; ++m)
@@ -151,33 +152,49 @@ static void depthwise_outs(const depthwise_plan *plan, depthwise_row *row, ptrdi
     call->taps_w = taps.count;
     call->out = g->out + to;
     call->mask = g->mask ? g->mask + to : NULL;
-    fvi_depthwise_rows_fn *run =
-        plan->table->rows[is_usual ? plan->kind : FVI_DEPTHWISE_ANY][outs - 1];
+    call->outs = outs;
+    fvi_depthwise_rows_fn *run = plan->table->rows[is_usual ? plan->kind : FVI_DEPTHWISE_ANY];
     if (plan->fold > 1)
-        depthwise_fold(row, run, outs);
+        depthwise_fold(row, run);
     else
         run(call);
     call->taps_h = taps_h;
 }
 
-static void depthwise_task(void *context, size_t task)
+/* A row of out, all channels of it: contiguous, a few pixels at a time. */
+static void depthwise_run_row(const depthwise_plan *plan, ptrdiff_t image, ptrdiff_t i)
 {
-    const depthwise_plan *plan = context;
     const fvi_gather *g = plan->g;
-    const ptrdiff_t index = (ptrdiff_t)task, image = index / plan->groups / plan->bands;
-    const ptrdiff_t i0 = index / plan->groups % plan->bands * plan->band;
-    const ptrdiff_t c = index % plan->groups * plan->each;
-    for (ptrdiff_t i = i0; i < depthwise_min(g->h.count, i0 + plan->band); ++i) {
+    for (ptrdiff_t c = 0; c < plan->sums / plan->fold; c += plan->each) {
         depthwise_row row = depthwise_begin(plan, image, i, c);
         for (ptrdiff_t j = 0, outs; j < g->w.count; j += outs) {
             if (j >= plan->inside_from && j < plan->inside_to) {
-                outs = depthwise_min(plan->inside_to - j, FVI_DEPTHWISE_OUTS);
+                outs = plan->inside_to - j;
+                if (plan->fold > 1) outs = depthwise_min(outs, FVI_DEPTHWISE_OUTS);
                 depthwise_outs(plan, &row, j, outs, (depthwise_taps){0, g->w.taps});
             } else {
                 outs = 1;
                 depthwise_outs(plan, &row, j, outs, depthwise_axis(&g->w, j));
             }
         }
+    }
+}
+
+/* Images in bands of rows; of each band all parts, which lie between each other's rows. */
+typedef struct depthwise_job {
+    depthwise_plan plan[FVI_DEPTHWISE_PARTS];
+    ptrdiff_t parts, bands;
+} depthwise_job;
+
+static void depthwise_task(void *context, size_t task)
+{
+    const depthwise_job *job = context;
+    const ptrdiff_t image = (ptrdiff_t)task / job->bands, band = (ptrdiff_t)task % job->bands;
+    for (ptrdiff_t p = 0; p < job->parts; ++p) {
+        const depthwise_plan *plan = &job->plan[p];
+        const ptrdiff_t rows = plan->g->h.count;
+        for (ptrdiff_t i = rows * band / job->bands; i < rows * (band + 1) / job->bands; ++i)
+            depthwise_run_row(plan, image, i);
     }
 }
 
@@ -194,37 +211,41 @@ static fvi_depthwise_kind depthwise_kind(const depthwise_plan *plan)
     return FVI_DEPTHWISE_ANY;
 }
 
-void fvi_depthwise_run(const fvi_kernels *k, fvi_threads *threads, const fvi_gather *g)
+static depthwise_plan depthwise_plan_of(const fvi_kernels *k, const fvi_gather *g)
 {
+    const fvi_gather_axis *w = &g->w;
     depthwise_plan plan = {.table = k->depthwise, .g = g, .spread = 1, .fold = 1};
-    const fvi_gather_axis *h = &g->h, *w = &g->w;
-    if (g->N == 0 || h->count == 0 || w->count == 0) return;
     plan.sums = depthwise_max(g->depth, g->columns);
     if (g->is_transposed)
         plan.fold = g->depth / g->columns;
     else
         plan.spread = g->columns / g->depth;
     plan.kind = depthwise_kind(&plan);
-    while (plan.inside_from < w->count && depthwise_axis(w, plan.inside_from).count < w->taps)
-        ++plan.inside_from;
-    plan.inside_to = plan.inside_from;
-    while (plan.inside_to < w->count && depthwise_axis(w, plan.inside_to).count == w->taps)
-        ++plan.inside_to;
-    const ptrdiff_t columns = plan.sums / plan.fold;
-    plan.each = columns;
-    if (plan.fold > 1) /* of a call: their sums must fit */
-        plan.each = depthwise_max(1, DEPTHWISE_CHANNELS / plan.fold);
-    else if (columns > DEPTHWISE_CHANNELS)
-        plan.each = DEPTHWISE_CHANNELS * plan.spread;
-    plan.each = depthwise_min(plan.each, columns);
-    plan.groups = depthwise_ceil(columns, plan.each);
-    const ptrdiff_t row = h->source_step * w->source_size * g->depth;
-    plan.band = depthwise_min(h->count, depthwise_max(1, DEPTHWISE_BAND / row));
-    plan.bands = depthwise_ceil(h->count, plan.band);
-    const double work =
-        (double)(g->N * h->count * w->count) * (double)(plan.sums * h->taps) * (double)w->taps;
+    const ptrdiff_t last = w->source_size - 1 - w->source_first - (w->taps - 1) * w->gap;
+    if (w->source_first < 0) plan.inside_from = depthwise_ceil(-w->source_first, w->source_step);
+    if (last >= 0) plan.inside_to = depthwise_min(w->count, last / w->source_step + 1);
+    /* of a call: what is to be added up must fit */
+    plan.each = plan.fold > 1 ? depthwise_max(1, DEPTHWISE_FOLD / plan.fold) : plan.sums;
+    return plan;
+}
+
+void fvi_depthwise_run(const fvi_kernels *k, fvi_threads *threads, const fvi_gather *g,
+                       ptrdiff_t parts)
+{
+    depthwise_job job = {.parts = parts};
+    double work = 0;
+    for (ptrdiff_t p = 0; p < parts; ++p) {
+        job.plan[p] = depthwise_plan_of(k, &g[p]);
+        work += (double)(g[p].h.count * g[p].w.count) * (double)(g[p].h.taps * g[p].w.taps);
+    }
+    work *= (double)g->N * (double)job.plan[0].sums;
+    if (!(work > 0)) return;
+    const ptrdiff_t floats =
+        g->h.source_size * g->w.source_size * g->depth + g->out_h * g->out_w * g->columns;
+    job.bands = depthwise_max(depthwise_ceil(floats, DEPTHWISE_BAND), DEPTHWISE_TASKS / g->N);
+    job.bands = depthwise_max(1, depthwise_min(job.bands, g->h.count));
     if (work < DEPTHWISE_ALONE) threads = NULL;
-    fvi_parallel_for(threads, (size_t)(g->N * plan.bands * plan.groups), depthwise_task, &plan);
+    fvi_parallel_for(threads, (size_t)(g->N * job.bands), depthwise_task, &job);
 }
 
 /* ---- weight and bias gradient ---- */
@@ -282,7 +303,7 @@ static void depthwise_area_run(const depthwise_sum *sum, const depthwise_area *a
 {
     const fvi_conv_shape *s = sum->s;
     const ptrdiff_t spread = s->F / s->C;
-    const ptrdiff_t row = (area->w1 - area->w0) * s->SW * s->SH * channels;
+    const ptrdiff_t row = (area->w1 - area->w0) * s->SW * s->SH * s->C;
     const ptrdiff_t rows = depthwise_max(1, DEPTHWISE_SUMS / row);
     const bool has_taps = area->h.count > 0 && area->w.count > 0;
     const ptrdiff_t iw = area->w0 * s->SW - s->pad_left + area->w.first * s->DW;
@@ -351,9 +372,15 @@ void fvi_depthwise_weights(const fvi_kernels *k, fvi_threads *threads, const fvi
         .table = k->depthwise, .s = s, .dw = dw, .db = db, .copies = scratch, .x = x, .dy = dy};
     const ptrdiff_t size = s->KH * s->KW * s->F;
     sum.shards = fvi_depthwise_shards(s);
-    sum.each = depthwise_min(s->F, DEPTHWISE_CHANNELS * (s->F / s->C));
-    sum.groups = depthwise_ceil(s->F, sum.each);
     if ((double)(s->N * s->OH * s->OW) * (double)size < DEPTHWISE_ALONE) threads = NULL;
+    /* Where shards are too few, channels are cut, which changes no sum: at whole vectors, and where
+       a channel of x ends. */
+    const ptrdiff_t unit = DEPTHWISE_UNIT * (s->F / s->C), units = depthwise_ceil(s->F, unit);
+    const ptrdiff_t wanted = 2 * fvi_threads_count(threads) / sum.shards;
+    sum.each = units * unit;
+    if (fvi_threads_count(threads) > 1 && wanted > 1)
+        sum.each = depthwise_ceil(units, wanted) * unit;
+    sum.groups = depthwise_ceil(s->F, sum.each);
     fvi_parallel_for(threads, (size_t)(sum.shards * sum.groups), depthwise_sum_task, &sum);
     for (ptrdiff_t shard = 1; shard < sum.shards; ++shard) {
         const float *copy = scratch + (shard - 1) * (size + s->F);

@@ -111,8 +111,12 @@ void fvi_groups_weights(const fvi_kernels *k, fvi_threads *threads, const fvi_co
 
 /* ---- conv_depthwise.c: groups of one channel ---- */
 
-/* The gather, but of each channel apart; depth and columns are all channels of both sides. */
-void fvi_depthwise_run(const fvi_kernels *k, fvi_threads *threads, const fvi_gather *g);
+#define FVI_DEPTHWISE_PARTS 16
+
+/* So many gathers, alike but for their axes, each channel apart; depth and columns are all channels
+   of both sides. */
+void fvi_depthwise_run(const fvi_kernels *k, fvi_threads *threads, const fvi_gather *g,
+                       ptrdiff_t parts);
 ptrdiff_t fvi_depthwise_shards(const fvi_conv_shape *s); /* as fvi_conv_shards */
 void fvi_depthwise_weights(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s,
                            float *dw, float *db, const float *x, const float *dy, float *scratch);

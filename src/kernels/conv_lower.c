@@ -177,15 +177,6 @@ static bool conv_is_grouped(const fvi_conv_shape *s)
     return s->groups > 1 && s->groups < s->C;
 }
 
-static void conv_run(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s,
-                     const fvi_gather *gather, float *scratch)
-{
-    if (s->groups > 1)
-        fvi_depthwise_run(k, threads, gather);
-    else
-        fvi_gather_run(k, threads, gather, scratch);
-}
-
 void fvi_conv_slice(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s, float *y,
                     const float *x, const float *w, const float *b, bool is_clipped, float *scratch)
 {
@@ -206,7 +197,10 @@ void fvi_conv_slice(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_s
         .start = b,
         .is_clipped = is_clipped,
     };
-    conv_run(k, threads, s, &gather, scratch);
+    if (s->groups > 1)
+        fvi_depthwise_run(k, threads, &gather, 1);
+    else
+        fvi_gather_run(k, threads, &gather, scratch);
 }
 
 void fvi_conv_forward(const fvi_kernels *k, fvi_threads *threads, const fvi_conv *g, int N,
@@ -260,14 +254,25 @@ void fvi_conv_slice_back(const fvi_kernels *k, fvi_threads *threads, const fvi_c
         .is_added = is_added,
         .mask = mask,
     };
+    fvi_gather part[FVI_DEPTHWISE_PARTS];
+    ptrdiff_t parts = 0;
     for (ptrdiff_t i = 0; i < s->SH; ++i) {
         if (!fvi_gather_residue(&gather.h, i, s->H, s->KH, s->SH, s->DH, s->pad_top, s->OH))
             continue;
         for (ptrdiff_t j = 0; j < s->SW; ++j) {
-            if (fvi_gather_residue(&gather.w, j, s->W, s->KW, s->SW, s->DW, s->pad_left, s->OW))
-                conv_run(k, threads, s, &gather, scratch);
+            if (!fvi_gather_residue(&gather.w, j, s->W, s->KW, s->SW, s->DW, s->pad_left, s->OW))
+                continue;
+            if (s->groups == 1) {
+                fvi_gather_run(k, threads, &gather, scratch);
+                continue;
+            }
+            part[parts++] = gather; /* depthwise: as many at once as there is room for */
+            if (parts < FVI_DEPTHWISE_PARTS) continue;
+            fvi_depthwise_run(k, threads, part, parts);
+            parts = 0;
         }
     }
+    if (parts > 0) fvi_depthwise_run(k, threads, part, parts);
 }
 
 void fvi_conv_input_gradient(const fvi_kernels *k, fvi_threads *threads, const fvi_conv *g, int N,

@@ -5,7 +5,7 @@
 
 #include "kernels/kernels.h"
 
-#define FVI_DEPTHWISE_OUTS 6 /* most neighbouring outputs of a call */
+#define FVI_DEPTHWISE_OUTS 6 /* most neighbouring outputs whose sums are made together */
 #define FVI_DEPTHWISE_TAPS 9 /* most taps of a call that sums their gradients */
 
 /* Neighbouring outputs of one row: out[o*out_step + c] = start[c] + sum over the taps of
@@ -17,9 +17,8 @@ typedef struct fvi_depthwise_rows {
     ptrdiff_t taps_h, taps_w;
     float *out;
     ptrdiff_t out_step;
-    ptrdiff_t channels;
-    ptrdiff_t
-        spread; /* channels of out for each of the source; more than 1: FVI_DEPTHWISE_SPREAD */
+    ptrdiff_t outs, channels;
+    ptrdiff_t spread;   /* channels of out for each of the source; above 1: FVI_DEPTHWISE_SPREAD */
     const float *start; /* [channels] or NULL: zero; not when is_added */
     const float *mask;  /* NULL, or lies like out: a sum stays where it is above 0, and is 0
                             elsewhere */
@@ -56,7 +55,7 @@ typedef enum fvi_depthwise_kind {
 
 struct fvi_depthwise_table {
     int lanes;
-    fvi_depthwise_rows_fn *rows[FVI_DEPTHWISE_KINDS][FVI_DEPTHWISE_OUTS]; /* outputs from 1 */
+    fvi_depthwise_rows_fn *rows[FVI_DEPTHWISE_KINDS];
     fvi_depthwise_sums_fn *sums[FVI_DEPTHWISE_TAPS + 1];        /* of so many taps, spread 1 */
     fvi_depthwise_sums_fn *spread_sums[FVI_DEPTHWISE_TAPS + 1]; /* spread above 1 */
 };

@@ -71,19 +71,23 @@ FVI_INLINE void FVI_NAME(depthwise_store)(float *p, FVI_VECTOR v,
         FVI_NAME(tile_store)(p + b->c, &v, 1, b->n);
 }
 
-/* One channel block of outs outputs; taps and step 0: any, each tap loads its own inputs. */
+/* One channel block of the first outs outputs; taps and step 0: any, each tap loads its own inputs.
+   is_plain: nothing is added to, nothing masks. */
 FVI_INLINE void FVI_NAME(depthwise_outs)(const fvi_depthwise_rows *call,
                                          const FVI_NAME(depthwise_block) * b, const int outs,
-                                         const int taps, const int step, const int mode)
+                                         const int taps, const int step, const int mode,
+                                         const bool is_plain)
 {
     FVI_VECTOR sum[FVI_DEPTHWISE_OUTS];
     const ptrdiff_t pixel = call->gap_w, next = call->source_step, to_next = call->out_step;
-    float *out = call->out;
-    const FVI_VECTOR start =
-        call->start ? FVI_NAME(depthwise_load)(call->start, b, mode) : (FVI_VECTOR){0};
+    FVI_VECTOR start = {0};
+    if (call->start) start = FVI_NAME(depthwise_load)(call->start, b, mode);
     FVI_UNROLL
-    for (int o = 0; o < outs; ++o)
-        sum[o] = call->is_added ? FVI_NAME(depthwise_load)(out + o * to_next, b, mode) : start;
+    for (int o = 0; o < outs; ++o) {
+        sum[o] = start;
+        if (!is_plain && call->is_added)
+            sum[o] = FVI_NAME(depthwise_load)(call->out + o * to_next, b, mode);
+    }
     const float *row = call->source, *weights = call->weights;
     for (ptrdiff_t i = 0; i < call->taps_h; ++i, row += call->gap_h, weights += call->weight_h) {
         const float *at = row;
@@ -111,15 +115,15 @@ FVI_INLINE void FVI_NAME(depthwise_outs)(const fvi_depthwise_rows *call,
             }
         }
     }
+    const FVI_VECTOR least = call->is_clipped ? (FVI_VECTOR){0} : FVI_SPLAT(-INFINITY);
     FVI_UNROLL
     for (int o = 0; o < outs; ++o) {
-        FVI_VECTOR y = sum[o];
-        if (call->is_clipped) y = FVI_NAME(clip)(y); /* NaN stays */
-        if (call->mask) {
+        FVI_VECTOR y = (FVI_VECTOR)((FVI_BITS)sum[o] & ~(FVI_BITS)(sum[o] < least)); /* not NaN */
+        if (!is_plain && call->mask) {
             const FVI_VECTOR mask = FVI_NAME(depthwise_load)(call->mask + o * to_next, b, mode);
             y = (FVI_VECTOR)((FVI_BITS)y & (FVI_BITS)(mask > (FVI_VECTOR){0}));
         }
-        FVI_NAME(depthwise_store)(out + o * to_next, y, b, mode);
+        FVI_NAME(depthwise_store)(call->out + o * to_next, y, b, mode);
     }
 }
 
@@ -154,48 +158,108 @@ FVI_INLINE void FVI_NAME(depthwise_taps)(const fvi_depthwise_sums *call,
     (call->db, FVI_NAME(depthwise_load)(call->db, b, mode) + bias, b, mode);
 }
 
-/* ---- from 1 to FVI_DEPTHWISE_OUTS outputs ---- */
+/* Whole vectors of channels, one after the other: of the same outputs, since what these read is
+   contiguous. A last one that reaches over the end begins before its place: what it makes again
+   comes out the same. Where that would be added twice, or channels are too few, or one of the source
+   has several: from c on, as the mode says. */
+FVI_INLINE void FVI_NAME(depthwise_channels)(const fvi_depthwise_rows *call, const int outs,
+                                             const int taps, const int step, const int mode,
+                                             const bool is_plain, ptrdiff_t c)
+{
+    const ptrdiff_t channels = call->channels;
+    for (; mode != FVI_DEPTHWISE_WHOLE && c < channels; c += FVI_LANES) {
+        const FVI_NAME(depthwise_block) b =
+            FVI_NAME(depthwise_begin)(c, channels, call->spread, mode);
+        FVI_NAME(depthwise_outs)(call, &b, outs, taps, step, mode, is_plain);
+    }
+    while (mode == FVI_DEPTHWISE_WHOLE && c < channels) {
+        const FVI_NAME(depthwise_block) b = FVI_NAME(depthwise_begin)(c, 0, 1, mode);
+        FVI_NAME(depthwise_outs)(call, &b, outs, taps, step, mode, is_plain);
+        c += FVI_LANES;
+        if (c < channels && c + FVI_LANES > channels) {
+            if (call->is_added) return;
+            c = channels - FVI_LANES;
+        }
+    }
+}
 
-#define FVI_DEPTHWISE_SLOW(o)                                                                      \
-    static void FVI_NAME(depthwise_part_##o)(const fvi_depthwise_rows *call, ptrdiff_t c)          \
-    {                                                                                              \
-        const FVI_NAME(depthwise_block) b =                                                        \
-            FVI_NAME(depthwise_begin)(c, call->channels, 1, FVI_DEPTHWISE_PART);                   \
-        FVI_NAME(depthwise_outs)(call, &b, o, 0, 0, FVI_DEPTHWISE_PART);                           \
-    }                                                                                              \
-    static void FVI_NAME(depthwise_spread_##o)(const fvi_depthwise_rows *call)                     \
-    {                                                                                              \
-        for (ptrdiff_t c = 0; c < call->channels; c += FVI_LANES) {                                \
-            const FVI_NAME(depthwise_block) b =                                                    \
-                FVI_NAME(depthwise_begin)(c, call->channels, call->spread, FVI_DEPTHWISE_WIDE);    \
-            FVI_NAME(depthwise_outs)(call, &b, o, 0, 0, FVI_DEPTHWISE_WIDE);                       \
-        }                                                                                          \
+FVI_INLINE void FVI_NAME(depthwise_tile)(const fvi_depthwise_rows *given, ptrdiff_t first,
+                                         const int outs, const int taps, const int step,
+                                         const int mode, ptrdiff_t c)
+{
+    fvi_depthwise_rows call = *given; /* a copy that no store can reach */
+    call.source += first * call.source_step;
+    call.out += first * call.out_step;
+    if (call.mask) call.mask += first * call.out_step;
+    if (!call.is_added && !call.mask)
+        FVI_NAME(depthwise_channels)(&call, outs, taps, step, mode, true, c);
+    else
+        FVI_NAME(depthwise_channels)(&call, outs, taps, step, mode, false, c);
+}
+
+/* ---- any number of outputs ---- */
+
+typedef void FVI_NAME(depthwise_tile_fn)(const fvi_depthwise_rows *call, ptrdiff_t first,
+                                         ptrdiff_t c);
+
+FVI_INLINE void FVI_NAME(depthwise_row)(const fvi_depthwise_rows *call, ptrdiff_t c,
+                                        FVI_NAME(depthwise_tile_fn) *const *tile)
+{
+    for (ptrdiff_t first = 0, outs; first < call->outs; first += outs) {
+        const ptrdiff_t left = call->outs - first;
+        outs = left < FVI_DEPTHWISE_OUTS ? left : FVI_DEPTHWISE_OUTS;
+        tile[outs - 1](call, first, c);
     }
-#define FVI_DEPTHWISE_WRAP(taps, step, o)                                                          \
-    static void FVI_NAME(depthwise_##taps##_##step##_##o)(const fvi_depthwise_rows *call)          \
+}
+
+#define FVI_DEPTHWISE_TILE(name, taps, step, o, mode)                                              \
+    static void FVI_NAME(depthwise_##name##_##o)(const fvi_depthwise_rows *call, ptrdiff_t first,  \
+                                                 ptrdiff_t c)                                      \
     {                                                                                              \
-        ptrdiff_t c = 0;                                                                           \
-        for (; c + FVI_LANES <= call->channels; c += FVI_LANES) {                                  \
-            const FVI_NAME(depthwise_block) b =                                                    \
-                FVI_NAME(depthwise_begin)(c, 0, 1, FVI_DEPTHWISE_WHOLE);                           \
-            FVI_NAME(depthwise_outs)(call, &b, o, taps, step, FVI_DEPTHWISE_WHOLE);                \
-        }                                                                                          \
-        if (c < call->channels) FVI_NAME(depthwise_part_##o)(call, c);                             \
+        FVI_NAME(depthwise_tile)(call, first, o, taps, step, mode, c);                             \
     }
-#define FVI_DEPTHWISE_WRAPS(o)                                                                     \
-    FVI_DEPTHWISE_SLOW(o)                                                                          \
-    FVI_DEPTHWISE_WRAP(0, 0, o)                                                                    \
-    FVI_DEPTHWISE_WRAP(2, 1, o)                                                                    \
-    FVI_DEPTHWISE_WRAP(3, 1, o)                                                                    \
-    FVI_DEPTHWISE_WRAP(3, 2, o)                                                                    \
-    FVI_DEPTHWISE_WRAP(5, 1, o)                                                                    \
-    FVI_DEPTHWISE_WRAP(5, 2, o)
-FVI_DEPTHWISE_WRAPS(1)
-FVI_DEPTHWISE_WRAPS(2)
-FVI_DEPTHWISE_WRAPS(3)
-FVI_DEPTHWISE_WRAPS(4)
-FVI_DEPTHWISE_WRAPS(5)
-FVI_DEPTHWISE_WRAPS(6)
+#define FVI_DEPTHWISE_TILES(name, taps, step, mode)                                                \
+    FVI_DEPTHWISE_TILE(name, taps, step, 1, mode)                                                  \
+    FVI_DEPTHWISE_TILE(name, taps, step, 2, mode)                                                  \
+    FVI_DEPTHWISE_TILE(name, taps, step, 3, mode)                                                  \
+    FVI_DEPTHWISE_TILE(name, taps, step, 4, mode)                                                  \
+    FVI_DEPTHWISE_TILE(name, taps, step, 5, mode)                                                  \
+    FVI_DEPTHWISE_TILE(name, taps, step, 6, mode)                                                  \
+    static FVI_NAME(depthwise_tile_fn) *const FVI_NAME(depthwise_##name##_tiles)[] = {             \
+        FVI_NAME(depthwise_##name##_1), FVI_NAME(depthwise_##name##_2),                            \
+        FVI_NAME(depthwise_##name##_3), FVI_NAME(depthwise_##name##_4),                            \
+        FVI_NAME(depthwise_##name##_5), FVI_NAME(depthwise_##name##_6)};
+
+FVI_DEPTHWISE_TILES(part, 0, 0, FVI_DEPTHWISE_PART)
+
+/* The channels of a last vector that could not be made by whole ones. */
+static void FVI_NAME(depthwise_rest)(const fvi_depthwise_rows *call)
+{
+    const ptrdiff_t left = call->channels % FVI_LANES;
+    if (left > 0 && (call->is_added || call->channels < FVI_LANES))
+        FVI_NAME(depthwise_row)(call, call->channels - left, FVI_NAME(depthwise_part_tiles));
+}
+
+#define FVI_DEPTHWISE_ROWS(taps, step)                                                             \
+    FVI_DEPTHWISE_TILES(taps##_##step, taps, step, FVI_DEPTHWISE_WHOLE)                            \
+    static void FVI_NAME(depthwise_##taps##_##step)(const fvi_depthwise_rows *call)                \
+    {                                                                                              \
+        if (call->channels >= FVI_LANES)                                                           \
+            FVI_NAME(depthwise_row)(call, 0, FVI_NAME(depthwise_##taps##_##step##_tiles));         \
+        FVI_NAME(depthwise_rest)(call);                                                            \
+    }
+FVI_DEPTHWISE_ROWS(0, 0)
+FVI_DEPTHWISE_ROWS(2, 1)
+FVI_DEPTHWISE_ROWS(3, 1)
+FVI_DEPTHWISE_ROWS(3, 2)
+FVI_DEPTHWISE_ROWS(5, 1)
+FVI_DEPTHWISE_ROWS(5, 2)
+
+FVI_DEPTHWISE_TILES(wide, 0, 0, FVI_DEPTHWISE_WIDE)
+static void FVI_NAME(depthwise_spread)(const fvi_depthwise_rows *call)
+{
+    FVI_NAME(depthwise_row)(call, 0, FVI_NAME(depthwise_wide_tiles));
+}
 
 /* ---- from 0 to FVI_DEPTHWISE_TAPS taps ---- */
 
@@ -224,12 +288,6 @@ FVI_DEPTHWISE_WRAPS(6)
 #define FVI_DEPTHWISE_EACH_SUM(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9)
 FVI_DEPTHWISE_EACH_SUM(FVI_DEPTHWISE_SUM)
 
-#define FVI_DEPTHWISE_LIST(name)                                                                   \
-    {                                                                                              \
-        FVI_NAME(depthwise_##name##_1), FVI_NAME(depthwise_##name##_2),                            \
-            FVI_NAME(depthwise_##name##_3), FVI_NAME(depthwise_##name##_4),                        \
-            FVI_NAME(depthwise_##name##_5), FVI_NAME(depthwise_##name##_6)                         \
-    }
 #define FVI_DEPTHWISE_SUM_ENTRY(t) FVI_NAME(depthwise_sums_##t),
 #define FVI_DEPTHWISE_SPREAD_ENTRY(t) FVI_NAME(depthwise_spread_sums_##t),
 
@@ -237,13 +295,13 @@ static const fvi_depthwise_table FVI_NAME(depthwise) = {
     .lanes = FVI_LANES,
     .rows =
         {
-            [FVI_DEPTHWISE_ANY] = FVI_DEPTHWISE_LIST(0_0),
-            [FVI_DEPTHWISE_2_1] = FVI_DEPTHWISE_LIST(2_1),
-            [FVI_DEPTHWISE_3_1] = FVI_DEPTHWISE_LIST(3_1),
-            [FVI_DEPTHWISE_3_2] = FVI_DEPTHWISE_LIST(3_2),
-            [FVI_DEPTHWISE_5_1] = FVI_DEPTHWISE_LIST(5_1),
-            [FVI_DEPTHWISE_5_2] = FVI_DEPTHWISE_LIST(5_2),
-            [FVI_DEPTHWISE_SPREAD] = FVI_DEPTHWISE_LIST(spread),
+            [FVI_DEPTHWISE_ANY] = FVI_NAME(depthwise_0_0),
+            [FVI_DEPTHWISE_2_1] = FVI_NAME(depthwise_2_1),
+            [FVI_DEPTHWISE_3_1] = FVI_NAME(depthwise_3_1),
+            [FVI_DEPTHWISE_3_2] = FVI_NAME(depthwise_3_2),
+            [FVI_DEPTHWISE_5_1] = FVI_NAME(depthwise_5_1),
+            [FVI_DEPTHWISE_5_2] = FVI_NAME(depthwise_5_2),
+            [FVI_DEPTHWISE_SPREAD] = FVI_NAME(depthwise_spread),
         },
     .sums = {FVI_DEPTHWISE_EACH_SUM(FVI_DEPTHWISE_SUM_ENTRY)},
     .spread_sums = {FVI_DEPTHWISE_EACH_SUM(FVI_DEPTHWISE_SPREAD_ENTRY)},
