@@ -4,18 +4,18 @@
 
 usage: spills.py OBJDUMP OBJECT...
 
-Disassembles the kernels ISA_rows_M_V, ISA_pairs_M_V and ISA_runs_M_V of each object (x86-64 or aarch64), takes the innermost
+Disassembles the kernels ISA_rows_M_V, ISA_pairs_M_V, ISA_runs_M_V, ISA_spread_M_V and ISA_planes_M_V of each object (x86-64 or aarch64), takes the innermost
 loop that multiplies, and demands of each step M*V products (with as many sums, where nothing is fused), M broadcasts and no
 vector on the stack. A kernel that fails is still right, but slow.
 Of one row, clang likes to keep a copy of the sums on the stack that the loop does not read, and passes the operand of the
 smallest kernel, 1 by 1, through it: the sums themselves stay in their registers.
-Depthwise kernels, ISA_depthwise_TAPS_STEP_OUTPUTS, broadcast nothing; of a single output, compilers arrange the loop as they like.
+Depthwise kernels, ISA_depthwise_TAPS_STEP_OUTPUTS, broadcast nothing; of a single output or row, compilers arrange the loop as they like.
 """
 import re
 import subprocess
 import sys
 
-KERNEL = re.compile(r"^[0-9a-f]+ <(\w+_(?:rows|pairs|runs)_(\d+)_(\d+))>:$")
+KERNEL = re.compile(r"^[0-9a-f]+ <(\w+_(?:rows|pairs|runs|spread|spreadpairs|planes)_(\d+)_(\d+))>:$")
 DEPTHWISE = re.compile(r"^[0-9a-f]+ <(\w+_depthwise_(\d)_\d_([2-9]))>:$")
 LINE = re.compile(r"^\s*([0-9a-f]+):\s+(.*)$")
 JUMP = re.compile(r"^(?:j\w+|b\.\w+|cbn?z \w+,|tbn?z \w+, \S+,) ([0-9a-f]+)")
@@ -70,7 +70,7 @@ def complaints(name, rows, vectors, lines):
     has_broadcasts = "depthwise" not in name
     body = innermost(lines)
     if body is None:
-        return ["no loop"]
+        return ["no loop"] if rows > 1 else []
     products = sum(map(is_product, body))
     broadcasts = sum(map(is_broadcast, body))
     expected = products // vectors

@@ -26,6 +26,12 @@ int fvi_conv_shards(const fvi_conv_shape *s); /* copies of dw that the weight gr
 void fvi_conv_weights(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s,
                       float *dw, float *db, const float *x, const float *dy, float *scratch);
 
+/* conv_planes.c */
+bool fvi_planes_pays(const fvi_kernels *k, const fvi_conv_shape *s); /* better than the gather? */
+/* b NULL: no bias; needs no scratch. */
+void fvi_planes_run(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s, float *y,
+                    const float *x, const float *w, const float *b, bool is_clipped);
+
 bool fvi_scatter_pays(const fvi_kernels *k, const fvi_conv_shape *s); /* better than the gather? */
 /* dx = or +=; its scratch is below that of the gather. */
 void fvi_scatter_run(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s, float *dx,

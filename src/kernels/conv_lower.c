@@ -212,6 +212,10 @@ void fvi_conv_forward(const fvi_kernels *k, fvi_threads *threads, const fvi_conv
         fvi_groups_forward(k, threads, &s, y, x, w, b, is_clipped, scratch);
         return;
     }
+    if (s.N > 0 && fvi_planes_pays(k, &s)) {
+        fvi_planes_run(k, threads, &s, y, x, w, b, is_clipped);
+        return;
+    }
     const ptrdiff_t P = conv_group(k, &s);
     if (P > 1) {
         conv_widen(scratch, &s, P, w, b);

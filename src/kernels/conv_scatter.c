@@ -73,6 +73,7 @@ static void scatter_row(const scatter_plan *plan, ptrdiff_t n0, ptrdiff_t images
             .out = out,
             .out_at = (size_t)c,
             .columns = (int)here,
+            .ahead = (const char *)rows[0],
             .is_added = true,
         };
         const ptrdiff_t vectors = scatter_ceil(here, lanes);

@@ -44,6 +44,7 @@ static inline __attribute__((always_inline)) __mmask16 avx512_mask(int n)
 }
 
 #include "kernels/kernels_tile.h"
+#include "kernels/kernels_planes.h"
 #include "kernels/kernels_depthwise.h"
 #include "kernels/kernels_curves.h"
 #include "kernels/kernels_norm.h"

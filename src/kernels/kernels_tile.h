@@ -317,16 +317,3 @@ static fvi_tile_runs_fn *const FVI_NAME(spread_list)[] = {FVI_TILE_LIST(spread)}
 #define FVI_TILE_THIN_spreadpairs(m) FVI_TILE_ENTRY(spreadpairs, m, 1)
 static fvi_tile_runs_fn *const FVI_NAME(spreadpairs_list)[FVI_THIN_MAX * FVI_VECTORS_MAX] = {
     FVI_TILE_LIST_THIN(spreadpairs)};
-
-static const fvi_tile_table FVI_NAME(tiles) = {
-    .lanes = FVI_LANES,
-    .rows_max = FVI_ROWS_MAX,
-    .vectors_max = FVI_VECTORS_MAX,
-    .thin_max = FVI_THIN_MAX,
-    .rows = FVI_NAME(rows_list),
-    .pairs = FVI_NAME(pairs_list),
-    .runs = FVI_NAME(runs_list),
-    .spread = FVI_NAME(spread_list),
-    .spread_pairs = FVI_NAME(spreadpairs_list),
-    .sums = FVI_NAME(tile_sums),
-};

@@ -66,6 +66,24 @@ typedef void fvi_tile_runs_fn(const fvi_tile_runs *call);
 typedef void fvi_tile_sums_fn(const float *b, size_t step, size_t count, float *out, int columns,
                               bool is_added);
 
+/* Planes mode: out[m*out_step + j] = sum over steps i of w[i*MR + m] * planes[at[i] + j]. Forward for
+   few filters, which are the rows; columns are neighbouring pixels. */
+typedef struct fvi_tile_planes {
+    const float *w;
+    const float *planes; /* whole vectors can be read */
+    const ptrdiff_t *at; /* [steps] */
+    size_t steps;
+    float *out;
+    ptrdiff_t out_step;
+} fvi_tile_planes;
+
+typedef void fvi_tile_planes_fn(const fvi_tile_planes *call);
+/* Pixels to planes and back; see kernels_planes.h. */
+typedef void fvi_planes_split_fn(float *to, ptrdiff_t step, const float *from, ptrdiff_t n,
+                                 ptrdiff_t C);
+typedef void fvi_planes_join_fn(float *to, const float *from, ptrdiff_t step, ptrdiff_t n,
+                                ptrdiff_t F, const float *bias, bool is_clipped);
+
 struct fvi_tile_table {
     int lanes, rows_max,
         vectors_max;               /* floats of a vector; the largest tile, in rows and vectors */
@@ -77,6 +95,9 @@ struct fvi_tile_table {
     fvi_tile_runs_fn *const *spread;       /* as rows */
     fvi_tile_runs_fn *const *spread_pairs; /* as pairs */
     fvi_tile_sums_fn *sums;                /* of up to vectors_max vectors */
+    fvi_tile_planes_fn *const *planes;     /* [lanes / 2][2] */
+    fvi_planes_split_fn *split;
+    fvi_planes_join_fn *join;
 };
 
 #endif
