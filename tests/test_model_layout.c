@@ -110,6 +110,8 @@ static fv_model *draw_model(uint32_t graph, int side, int batch, bool has_norm, 
         end[i] = side > LARGE ? fv_global_avgpool2d(m, end[i]) : fv_flatten(m, end[i]);
     fv_dense(m, n > 1 ? fv_concatenate(m, end, n, NULL) : end[0],
              &(fv_dense_config){.units = OUTPUTS});
+    if (graph % 3 == 0) fv_relu(m, FV_LAST); /* the output may be taken along, or be a view */
+    if (graph % 4 == 0) fv_flatten(m, FV_LAST);
     assert_ok(fv_model_build(m, FV_LAST, batch));
     fv_tensor w;
     for (int i = 0; i < m->n_nodes; i++) /* statistics that differ from 0 and 1 */
