@@ -331,6 +331,77 @@ static void test_training(void **state)
     check_step(160, 4000, MANY, false); /* several chunks in each part */
 }
 
+/* A first convolution takes the gradient that a large pooling passes on as it is. */
+static void test_pooled_gradients(void **state)
+{
+    (void)state;
+    static const struct {
+        fv_conv2d_config conv;
+        bool has_relu;
+        fv_pool2d_config pool;
+        bool is_taken, is_second; /* a layer with weights before it */
+    } row[] = {
+        {{.filters = 5, .kernel_size = {3, 3}}, true, {.pool_size = {4, 4}}, true, false},
+        {{.filters = 3, .kernel_size = {2, 5}, .padding = FV_SAME, .strides = {2, 1}},
+         false,
+         {.pool_size = {5, 4}, .strides = {2, 3}, .padding = FV_SAME},
+         true,
+         false},
+        {{.filters = 2, .kernel_size = {3, 3}, .dilation_rate = {2, 1}, .activation = FV_RELU},
+         false,
+         {.pool_size = {8, 4}},
+         true,
+         false},
+        {{.filters = 4, .kernel_size = {3, 3}}, true, {.pool_size = {3, 3}}, false, false},
+        {{.filters = 4, .kernel_size = {3, 3}, .activation = FV_TANH},
+         false,
+         {.pool_size = {4, 4}},
+         false,
+         false},
+        {{.filters = 5, .kernel_size = {3, 3}}, true, {.pool_size = {4, 4}}, false, true},
+    };
+    const int32_t label[BATCH] = {0, 1, 2, 1, 0};
+    for (size_t n = 0; n < 7 * FVI_COUNT(row); n++) { /* beside it something of seven sizes */
+        const size_t i = n / 7;
+        float x[BATCH * 40 * 10];
+        fv_model *m[2];
+        fv_trainer *t = NULL;
+        nets_fill(x, FVI_COUNT(x), (uint32_t)i);
+        for (int k = 0; k < 2; k++) {
+            m[k] = fv_model_new("pooled", NULL);
+            fv_input(m[k], 40, 5, 2);
+            const int x0 = fv_zero_padding2d(m[k], FV_LAST,
+                                             &(fv_zero_padding2d_config){.padding = {0, 0, 3, 3}});
+            const fv_conv2d_config one = {.filters = 1 + (int)(n % 7), .kernel_size = {1, 1}};
+            const int x1 = row[i].is_second ? fv_conv2d(m[k], x0, &one) : x0;
+            int y = fv_conv2d(m[k], x1, &row[i].conv);
+            if (row[i].has_relu) y = fv_relu(m[k], y);
+            int beside = fv_conv2d(m[k], fv_conv2d(m[k], x0, &one), &one);
+            y = fv_flatten(m[k], fv_maxpool2d(m[k], y, &row[i].pool));
+            beside = fv_global_avgpool2d(m[k], fv_activation(m[k], beside, FV_SIGMOID));
+            fv_dense(m[k], fv_concatenate(m[k], (int[]){y, beside}, 2, NULL),
+                     &(fv_dense_config){.units = OUTPUTS});
+            assert_ok(fv_model_build(m[k], FV_LAST, BATCH));
+        }
+        fvi_layout train;
+        assert_ok(fvi_layout_make(&train, m[0], FVI_TRAIN));
+        assert_int_equal(train.pool[row[i].is_second ? 3 : 2] >= 0, row[i].is_taken);
+        fvi_layout_free(&train);
+        fv_dataset *d = draw_dataset(x, 40);
+        float *by_hand = step_by_hand(m[1], d, x, BATCH, label);
+        const fv_fit_config config = {.optimizer = {.kind = FV_SGD, .learning_rate = RATE}};
+        assert_ok(fv_trainer_new(&t, m[0], d, &config));
+        assert_ok(fv_trainer_step(t, &(fv_batch){.n = BATCH, .x = x, .y = label}, NULL));
+        for (size_t j = 0; j < m[0]->weight_floats; j++)
+            assert_true(fabsf(by_hand[j] - m[0]->weights[j]) < 1e-5f);
+        fvi_free(by_hand);
+        fv_trainer_free(t);
+        fv_dataset_free(d);
+        fv_model_free(m[0]);
+        fv_model_free(m[1]);
+    }
+}
+
 /* ---- memory ---- */
 
 /* A chunk's memory does not grow with the batch; that of a step to be looked into does. */
@@ -363,7 +434,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_prediction),         cmocka_unit_test(test_folded_weights_follow),
         cmocka_unit_test(test_who_is_taken_along), cmocka_unit_test(test_training),
-        cmocka_unit_test(test_memory_of_a_batch),
+        cmocka_unit_test(test_pooled_gradients),   cmocka_unit_test(test_memory_of_a_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

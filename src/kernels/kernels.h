@@ -142,4 +142,17 @@ void fvi_conv_weight_gradient(const fvi_kernels *k, fvi_threads *threads, const 
                               float *dw, float *db, const float *x, const float *dy,
                               float *scratch);
 
+/* conv_sparse.c: the weight gradient where the outputs go into a max pooling alone and no input
+   gradient is needed. Instead of dy [N,OH,OW,F] it takes the pooling's. */
+typedef struct fvi_pool_gradient {
+    const fvi_pool *pool; /* of images [OH,OW,F] */
+    const float *dy;      /* [N] of the pooling's outputs */
+    const void *places;   /* as max_pool left them */
+} fvi_pool_gradient;
+bool fvi_conv_sparse_pays(const fvi_conv *g, const fvi_pool *p);
+/* dw =, db = (NULL: none); scratch as above */
+void fvi_conv_sparse_gradient(const fvi_kernels *k, fvi_threads *threads, const fvi_conv *g, int N,
+                              float *dw, float *db, const float *x, const fvi_pool_gradient *dy,
+                              float *scratch);
+
 #endif

@@ -51,7 +51,7 @@ static fv_status context_measure(context_sizes *sizes, const fvi_layout *layout,
     if ((size_t)sizes->lanes > most) sizes->lanes = (int)most;
     if (layout->folded_floats > 0)
         sizes->folded = layout->folded_floats + 3 * layout->fold_channels;
-    bool fits = fvi_mul(&sizes->lists, n, 6 * sizeof(int) + 5 * sizeof(size_t));
+    bool fits = fvi_mul(&sizes->lists, n, 7 * sizeof(int) + 5 * sizeof(size_t));
     if (parts > 0)
         fits = fits && fvi_mul(&sizes->sums, model->trainable_floats, (size_t)parts) &&
                fvi_sum(&sizes->sums, sizes->sums, CONTEXT_ALIGN);

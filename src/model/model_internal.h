@@ -56,10 +56,12 @@ typedef enum fvi_use {
 typedef struct fvi_layout {
     fvi_use use;
     bool has_gradients;
-    int *home;    /* whose array holds its output: for a view its input's, for a layer that takes
+    int *home;       /* whose array holds its output: for a view its input's, for a layer that takes
                      the one behind it along that one's, else its own */
-    int *norm;    /* the batch normalisation that is folded into its weights; -1: none */
-    bool *is_run; /* not the input, not a view, not taken along */
+    int *norm;       /* the batch normalisation that is folded into its weights; -1: none */
+    int *pool;       /* the max pooling whose gradient it takes instead of its own; -1: none */
+    bool *is_run;    /* not the input, not a view, not taken along */
+    bool *goes_back; /* backward is run */
     bool *clips, *masks, *is_masked; /* as in fvi_run; is_masked by home */
     size_t *y, *dy;                  /* by home */
     size_t *state, *folded;

@@ -58,7 +58,7 @@ static void layout_begin(layout_work *work)
         const fvi_node *node = &model->node[i];
         layout->home[i] = node->op->is_view ? layout->home[node->input[0]] : i;
         layout->is_run[i] = !node->op->is_view && i != model->input;
-        layout->norm[i] = -1;
+        layout->norm[i] = layout->pool[i] = -1;
         layout->y[i] = layout->dy[i] = layout->state[i] = layout->folded[i] = FVI_NOWHERE;
         work->writer[i] = i;
         for (int k = 0; k < node->n_inputs; k++) {
@@ -142,6 +142,38 @@ static void layout_find_masks(layout_work *work)
     }
 }
 
+/* A layer's own output is needed on the way back for an activation's gradient, which its reader may
+   have taken along. */
+static bool layout_reads_output(const fvi_layout *layout, const fvi_node *node, int i)
+{
+    const bool is_linear = !node->op->is_linear || node->op->is_linear(node);
+    if (!node->op->drops_y) return true;
+    return (layout->clips[i] || !is_linear) && !layout->is_masked[layout->home[i]];
+}
+
+/* A max pooling of large windows passes few gradients back: where they are all that is read of a
+   layer that needs no gradient of its input, it takes them as they are. */
+static void layout_find_pools(layout_work *work)
+{
+    fvi_layout *layout = work->layout;
+    const fv_model *model = work->model;
+    for (int i = 0; i < model->n_nodes; i++) {
+        const fvi_node *node = &model->node[i];
+        const int from = node->n_inputs == 1 ? layout->home[node->input[0]] : -1;
+        layout->goes_back[i] = layout->is_run[i] && layout->has_gradients &&
+                               (work->needed[i] || layout->home[i] == layout->home[model->output]);
+        if (!layout->goes_back[i] || layout->use != FVI_TRAIN || !node->op->has_places) continue;
+        const int writer = work->writer[from];
+        const fvi_node *producer = &model->node[writer];
+        if (work->readers[from] != 1 || !producer->op->can_pool || !work->needed[writer] ||
+            work->needed[producer->input[0]] || layout_reads_output(layout, producer, writer) ||
+            !producer->op->can_pool(producer, node->geometry))
+            continue;
+        layout->pool[writer] = i;
+        layout->goes_back[i] = false;
+    }
+}
+
 /* ---- How long everything lives ---- */
 
 static bool layout_size(layout_span *span, const fvi_node *node)
@@ -157,15 +189,6 @@ static void layout_until(layout_span *span, int step)
     if (step > span->last) span->last = step;
 }
 
-/* A layer's own output is needed on the way back for an activation's gradient, which its reader may
-   have taken along. */
-static bool layout_reads_output(const fvi_layout *layout, const fvi_node *node, int i)
-{
-    const bool is_linear = !node->op->is_linear || node->op->is_linear(node);
-    if (!node->op->drops_y) return true;
-    return (layout->clips[i] || !is_linear) && !layout->is_masked[layout->home[i]];
-}
-
 /* Outputs live until their last reader, of forward or of backward. */
 static void layout_live_outputs(layout_work *work)
 {
@@ -178,7 +201,7 @@ static void layout_live_outputs(layout_work *work)
         layout_span *y = &work->y[layout->home[i]];
         y->first = i;
         layout_until(y, i);
-        const bool goes_back = layout->has_gradients && work->needed[i];
+        const bool goes_back = layout->goes_back[i] && work->needed[i];
         if (goes_back && layout_reads_output(layout, node, i)) layout_until(y, end - i);
         for (int k = 0; k < node->n_inputs; k++) {
             layout_span *x = &work->y[layout->home[node->input[k]]];
@@ -203,6 +226,7 @@ static void layout_live_gradients(layout_work *work)
         layout_span *dy = &work->dy[layout->home[i]];
         if (dy->first == 0) dy->first = end - i;
         layout_until(dy, end - i);
+        if (layout->pool[i] >= 0) layout_until(&work->dy[layout->home[layout->pool[i]]], end - i);
         for (int k = 0; k < node->n_inputs && work->needed[i]; k++) {
             layout_span *dx = &work->dy[layout->home[node->input[k]]];
             if (dx->first == 0) dx->first = end - i;
@@ -307,7 +331,9 @@ static fv_status layout_arrays(layout_work *work, const int *shared)
             span[n] = work->y[i];
             span[n++].to = &layout->y[i];
         }
-        if (!layout->has_gradients || shared[i] != i || !(work->needed[i] || is_output)) continue;
+        if (!layout->has_gradients || shared[i] != i || !(work->needed[i] || is_output) ||
+            layout->pool[work->writer[i]] >= 0)
+            continue;
         span[n] = work->dy[i];
         span[n].size = work->y[i].size;
         span[n++].to = &layout->dy[i];
@@ -430,7 +456,9 @@ static bool layout_allocate(fvi_layout *layout, layout_work *work, size_t n)
 {
     layout->home = fvi_alloc(n, sizeof *layout->home, "a plan");
     layout->norm = fvi_alloc(n, sizeof *layout->norm, "a plan");
+    layout->pool = fvi_alloc(n, sizeof *layout->pool, "a plan");
     layout->is_run = fvi_alloc(n, sizeof *layout->is_run, "a plan");
+    layout->goes_back = fvi_alloc(n, sizeof *layout->goes_back, "a plan");
     layout->clips = fvi_alloc(n, sizeof *layout->clips, "a plan");
     layout->masks = fvi_alloc(n, sizeof *layout->masks, "a plan");
     layout->is_masked = fvi_alloc(n, sizeof *layout->is_masked, "a plan");
@@ -443,9 +471,10 @@ static bool layout_allocate(fvi_layout *layout, layout_work *work, size_t n)
     work->needed = fvi_alloc(n, sizeof *work->needed, "a plan");
     work->y = fvi_alloc(n, sizeof *work->y, "a plan");
     work->dy = fvi_alloc(n, sizeof *work->dy, "a plan");
-    return layout->home && layout->norm && layout->is_run && layout->clips && layout->masks &&
-           layout->is_masked && layout->y && layout->dy && layout->state && layout->folded &&
-           work->readers && work->writer && work->needed && work->y && work->dy;
+    return layout->home && layout->norm && layout->pool && layout->is_run && layout->goes_back &&
+           layout->clips && layout->masks && layout->is_masked && layout->y && layout->dy &&
+           layout->state && layout->folded && work->readers && work->writer && work->needed &&
+           work->y && work->dy;
 }
 
 fv_status fvi_layout_make(fvi_layout *layout, const fv_model *model, fvi_use use)
@@ -458,6 +487,7 @@ fv_status fvi_layout_make(fvi_layout *layout, const fv_model *model, fvi_use use
         layout_begin(&work);
         if (use != FVI_LOOK) layout_join(&work);
         layout_find_masks(&work);
+        layout_find_pools(&work);
         status = layout_memory(&work);
     }
     if (status == FV_OK) status = layout_blocks(layout, model);
@@ -473,7 +503,9 @@ void fvi_layout_free(fvi_layout *layout)
 {
     fvi_free(layout->home);
     fvi_free(layout->norm);
+    fvi_free(layout->pool);
     fvi_free(layout->is_run);
+    fvi_free(layout->goes_back);
     fvi_free(layout->clips);
     fvi_free(layout->masks);
     fvi_free(layout->is_masked);

@@ -11,6 +11,7 @@
 /* One call of an op, with room for what it points at. */
 typedef struct run_call {
     fvi_run run;
+    fvi_pool_gradient pooled;
     float *w[FVI_MAX_WEIGHTS], *dw[FVI_MAX_WEIGHTS];
 } run_call;
 
@@ -94,6 +95,12 @@ static void run_prepare(run_call *call, const fv_context *context, const fvi_lan
                   .state = has_state ? lane->states + layout->state[id] : NULL,
                   .scratch = lane->scratch};
     run_prepare_weights(call, context, lane, id);
+    const int pool = layout->pool[id];
+    if (pool < 0) return;
+    call->pooled = (fvi_pool_gradient){.pool = model->node[pool].geometry,
+                                       .dy = fvi_lane_dy(context, lane, pool),
+                                       .places = lane->states + layout->state[pool]};
+    call->run.pooled = &call->pooled;
 }
 
 static const float *run_forward(const fv_context *context, fvi_lane *lane, const float *x, int n)
@@ -143,7 +150,7 @@ static bool run_backward(const fv_context *context, fvi_lane *lane, const fvi_le
     memset(lane->is_begun, 0, (size_t)model->n_nodes * sizeof *lane->is_begun);
     lane->is_begun[layout->home[model->output]] = true; /* the loss has written it */
     for (int i = model->n_nodes - 1; i >= 0; i--) {
-        if (!layout->is_run[i] || layout->dy[layout->home[i]] == FVI_NOWHERE) continue;
+        if (!layout->goes_back[i]) continue;
         run_prepare(&call, context, lane, i);
         run_prepare_gradients(context, lane, i);
         model->node[i].op->backward(&call.run);

@@ -82,6 +82,12 @@ static void conv2d_backward(const fvi_run *r)
 {
     const fv_conv2d_config *c = r->node->config;
     const fvi_conv *g = r->node->geometry;
+    if (r->pooled) {
+        fvi_conv_sparse_gradient(r->k, r->threads, g, r->n, r->dw[CONV2D_KERNEL],
+                                 c->without_bias ? NULL : r->dw[CONV2D_BIAS], r->x[0], r->pooled,
+                                 r->scratch);
+        return;
+    }
     if (!r->logits && !r->is_masked)
         fvi_activate_gradient(r, r->clips ? FV_RELU : c->activation, r->dy, r->y, conv2d_rows(r),
                               g->F);
@@ -104,6 +110,11 @@ static bool conv2d_is_linear(const fvi_node *n)
 {
     const fv_conv2d_config *c = n->config;
     return c->activation == FV_LINEAR;
+}
+
+static bool conv2d_can_pool(const fvi_node *n, const fvi_pool *p)
+{
+    return fvi_conv_sparse_pays(n->geometry, p) && (conv2d_is_linear(n) || conv2d_is_clipped(n));
 }
 
 static fv_activation_kind conv2d_head(const fvi_node *n)
@@ -187,6 +198,7 @@ const fvi_op fvi_op_conv2d = {
     .can_mask = true,
     .can_clip = true,
     .can_fold = true,
+    .can_pool = conv2d_can_pool,
     .drops_y = true,
     .head = conv2d_head,
 };

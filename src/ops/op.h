@@ -132,6 +132,10 @@ typedef struct fvi_run {
     /* not NULL: w[0] is another's, scaled channel by channel, and this stands for the bias. Only ops
        that can_fold see it, and never in training */
     const float *bias;
+    /* not NULL: y goes into this max pooling alone, and of dy, which is NULL, there is only what its
+       windows pass back (what is_masked speaks of is done). Only ops that can_pool see it, in
+       backward without dx */
+    const fvi_pool_gradient *pooled;
     float *const *dw; /* [n_weights]; write each; NULL for state weights */
     /* state_fixed + n * state_per_image bytes, 64-byte aligned; NULL when not training */
     void *state;
@@ -166,6 +170,9 @@ struct fvi_op {
     bool can_clip;    /* where it is linear, forward and backward heed r->clips */
     bool can_fold;    /* w[0] ends in the axis of y's channels; where linear, r->bias is heeded */
     bool is_in_place; /* dx[0] may be dy: each value goes to its own place */
+    bool has_places;  /* a max pooling: geometry is its fvi_pool, state the places of its maxima */
+    /* Whether backward heeds r->pooled for this pooling; NULL: never. */
+    bool (*can_pool)(const fvi_node *n, const fvi_pool *p);
     bool needs_batch; /* in training what becomes of an image depends on the others of its batch */
     /* Backward does not read r->x, and not r->y but for the gradient of an activation: so their memory
        may be used again. */

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* The weight gradient from what a max pooling passes back, against the one from all outputs, on
+   random geometries and every instruction set; any number of threads gives the same bits. */
+#include "kernels/kernels.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define CASES 250
+
+typedef struct sparse_case {
+    uint32_t stream;
+    uint64_t at;
+    fvi_conv g;
+    fvi_pool p;
+    int N;
+    bool is_clipped;
+} sparse_case;
+
+static int draw(sparse_case *c, int low, int high)
+{
+    return low + fvi_rng_int(3, FVI_RNG_TEST, c->stream, c->at++, high - low + 1);
+}
+
+/* Exactly as large as needed, so that a sanitizer sees a step behind. */
+static float *room(sparse_case *c, size_t n, bool is_filled)
+{
+    float *x = malloc(n ? n * sizeof *x : 1);
+    assert_non_null(x);
+    for (size_t i = 0; i < n && is_filled; i++)
+        x[i] = (float)fvi_rng_normal(3, FVI_RNG_TEST, c->stream, c->at++);
+    return x;
+}
+
+static void draw_case(sparse_case *c)
+{
+    fvi_conv *g = &c->g;
+    fvi_pool *p = &c->p;
+    *g = (fvi_conv){.C = draw(c, 1, 9), .F = draw(c, 1, 9), .groups = 1, .DW = 1};
+    g->KH = draw(c, 1, 4);
+    g->KW = draw(c, 1, 5);
+    g->SH = draw(c, 1, 3);
+    g->SW = draw(c, 1, 3);
+    g->DH = draw(c, 1, 2);
+    g->pad_top = draw(c, 0, 2);
+    g->pad_left = draw(c, 0, 4);
+    g->OH = draw(c, 1, 13);
+    g->OW = draw(c, 1, 13);
+    const int below = draw(c, 0, 2), beside = draw(c, 0, 4);
+    g->H = (g->OH - 1) * g->SH + (g->KH - 1) * g->DH + 1 - g->pad_top - below;
+    g->W = (g->OW - 1) * g->SW + g->KW - g->pad_left - beside;
+    if (g->H < 1) g->H = 1;
+    if (g->W < 1) g->W = 1;
+    *p = (fvi_pool){.H = g->OH, .W = g->OW, .C = g->F};
+    p->KH = draw(c, 1, g->OH);
+    p->KW = draw(c, 1, g->OW);
+    p->SH = draw(c, 1, p->KH);
+    p->SW = draw(c, 1, p->KW);
+    p->pad_top = draw(c, 0, p->KH - 1);
+    p->pad_left = draw(c, 0, p->KW - 1);
+    p->OH = (p->H + p->pad_top - p->KH) / p->SH + 1;
+    p->OW = (p->W + p->pad_left - p->KW) / p->SW + 1;
+    if (p->H + p->pad_top < p->KH) p->pad_top = 0, p->OH = 1;
+    if (p->W + p->pad_left < p->KW) p->pad_left = 0, p->OW = 1;
+    c->N = draw(c, 0, 4);
+    if (c->stream % 50 == 0) { /* a block with more rows over the border than are kept */
+        *g = (fvi_conv){1, 9, 16, 2, 1, 5, 1, 1, 1, 1, 0, 4, 1, 13, 1};
+        *p = (fvi_pool){
+            .H = 1, .W = 13, .C = 2, .KH = 1, .KW = 1, .SH = 1, .SW = 1, .OH = 1, .OW = 13};
+        c->N = 12;
+    }
+    c->is_clipped = draw(c, 0, 1);
+}
+
+static void check_case(sparse_case *c, const fvi_kernels *k, fvi_threads *threads)
+{
+    const fvi_conv *g = &c->g;
+    const fvi_pool *p = &c->p;
+    const size_t n = (size_t)c->N, in = (size_t)g->H * (size_t)g->W * (size_t)g->C;
+    const size_t out = (size_t)p->H * (size_t)p->W * (size_t)p->C;
+    const size_t pooled = (size_t)p->OH * (size_t)p->OW * (size_t)p->C;
+    const size_t size = (size_t)g->KH * (size_t)g->KW * (size_t)g->C * (size_t)g->F;
+    const size_t F = (size_t)g->F, bytes = fvi_pool_place_bytes(p);
+    float *x = room(c, n * in, true), *y = room(c, n * out, true), *z = room(c, pooled, false);
+    float *dz = room(c, n * pooled, true), *dy = room(c, n * out, false);
+    unsigned char *places = malloc(n * pooled * bytes + 1);
+    float *dw[3], *db[3];
+    for (int i = 0; i < 3; i++) {
+        dw[i] = room(c, size, false);
+        db[i] = room(c, F, false);
+    }
+    for (size_t i = 0; i < n; i++) {
+        k->max_pool(p, z, places + i * pooled * bytes, y + i * out, c->is_clipped);
+        k->max_pool_gradient(p, dy + i * out, dz + i * pooled, places + i * pooled * bytes, false);
+    }
+    size_t floats;
+    assert_int_equal(fvi_conv_scratch(&floats, k, g, c->N), FV_OK);
+    float *scratch = fvi_alloc(floats, sizeof *scratch, "scratch");
+    const fvi_pool_gradient from = {p, dz, places};
+    fvi_conv_weight_gradient(k, NULL, g, c->N, dw[0], db[0], x, dy, scratch);
+    fvi_conv_sparse_gradient(k, NULL, g, c->N, dw[1], db[1], x, &from, scratch);
+    fvi_conv_sparse_gradient(k, threads, g, c->N, dw[2], db[2], x, &from, scratch);
+    assert_memory_equal(dw[1], dw[2], size * sizeof(float));
+    assert_memory_equal(db[1], db[2], F * sizeof(float));
+    fvi_conv_sparse_gradient(k, NULL, g, c->N, dw[2], NULL, x, &from, scratch);
+    assert_memory_equal(dw[1], dw[2], size * sizeof(float));
+    for (size_t i = 0; i < size + F; i++) {
+        const float a = i < size ? dw[0][i] : db[0][i - size];
+        const float b = i < size ? dw[1][i] : db[1][i - size];
+        if (!(fabsf(a - b) < 2e-4f)) fail_msg("case %u: %g is %g", c->stream, (double)b, (double)a);
+    }
+    for (int i = 0; i < 3; i++) {
+        free(dw[i]);
+        free(db[i]);
+    }
+    fvi_free(scratch);
+    free(places);
+    free(x);
+    free(y);
+    free(z);
+    free(dz);
+    free(dy);
+}
+
+static void test_random_geometries(void **state)
+{
+    (void)state;
+    fvi_threads *threads = NULL;
+    assert_int_equal(fvi_threads_new(&threads, 3), FV_OK);
+    const fvi_kernels *k;
+    bool is_usable;
+    for (int isa = 0; (k = fvi_kernels_at(isa, &is_usable)) != NULL; isa++) {
+        for (uint32_t i = 0; is_usable && i < CASES; i++) {
+            sparse_case c = {.stream = i};
+            draw_case(&c);
+            check_case(&c, k, threads);
+        }
+    }
+    fvi_threads_free(threads);
+}
+
+static void test_when_it_pays(void **state)
+{
+    (void)state;
+    fvi_conv g = {.groups = 1, .DW = 1};
+    fvi_pool p = {.KH = 4, .KW = 4};
+    assert_true(fvi_conv_sparse_pays(&g, &p));
+    p.KW = 3;
+    assert_false(fvi_conv_sparse_pays(&g, &p));
+    p.KW = 4;
+    g.groups = 2;
+    assert_false(fvi_conv_sparse_pays(&g, &p));
+    g.groups = 1;
+    g.DW = 2;
+    assert_false(fvi_conv_sparse_pays(&g, &p));
+    g.DW = 1;
+    g.KW = 3;
+    g.C = 200;
+    assert_false(fvi_conv_sparse_pays(&g, &p));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_random_geometries),
+        cmocka_unit_test(test_when_it_pays),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
