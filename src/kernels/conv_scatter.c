@@ -2,14 +2,16 @@
 /* Input gradient for few input channels: each output pixel adds to the inputs under its kernel. */
 
 /* The gather of conv_gather.c makes C sums at a time, which for a C of 3 or 6 leaves most of a
-   vector empty. Here a tile makes the KW * C sums of one kernel row, contiguous in dx; its rows are
-   the same pixel of several images, so that no two of them add to the same place. Each element
-   takes its sums in the order of output pixels, then kernel rows, whatever the batch. */
+   vector empty. Here a tile makes the KW * C sums of a kernel row, contiguous in dx, from all kernel
+   rows that reach a row of dx; its rows are rows of dx that meet the same of them, of one image or
+   several, so that no two add to the same place. Each element takes its sums in the order of output
+   columns, then kernel rows, whatever the batch. */
 
 #include "kernels/conv_internal.h"
 
 #include <string.h>
 
+#define SCATTER_TAPS 64        /* kernel rows, at most */
 #define SCATTER_ALONE 500000.0 /* multiply-adds below which no thread is woken */
 
 typedef struct scatter_plan {
@@ -42,33 +44,39 @@ static void scatter_pack(void *context, size_t task)
     }
 }
 
-/* Kernel row kh of output pixel (oh, ow) of images [n0, n0 + images). */
-static void scatter_row(const scatter_plan *plan, ptrdiff_t n0, ptrdiff_t images, ptrdiff_t oh,
-                        ptrdiff_t ow, ptrdiff_t kh)
+/* Rows of dx that meet the same kernel rows, and where they are in dy at its first column. */
+typedef struct scatter_table {
+    const float *dy[FVI_TILE_ROWS_MAX];
+    float *dx[FVI_TILE_ROWS_MAX];
+    ptrdiff_t count;
+    ptrdiff_t shift[SCATTER_TAPS];
+    size_t panel_row[SCATTER_TAPS];
+    size_t taps;
+} scatter_table;
+
+/* What output column ow adds to the rows of the table. */
+static void scatter_column(const scatter_plan *plan, const scatter_table *table, ptrdiff_t ow)
 {
     const fvi_conv_shape *s = plan->s;
-    const ptrdiff_t ih = oh * s->SH + kh * s->DH - s->pad_top, iw = ow * s->SW - s->pad_left;
+    const ptrdiff_t iw = ow * s->SW - s->pad_left;
     const ptrdiff_t first = iw < 0 ? -iw : 0, last = s->W - iw < s->KW ? s->W - iw : s->KW;
-    if (ih < 0 || ih >= s->H || first >= last) return;
-    const float *rows[FVI_TILE_ROWS_MAX];
-    float *out[FVI_TILE_ROWS_MAX];
-    for (ptrdiff_t m = 0; m < images; ++m) {
-        rows[m] = plan->dy + (((n0 + m) * s->OH + oh) * s->OW + ow) * s->F;
-        out[m] = plan->dx + (((n0 + m) * s->H + ih) * s->W + iw + first) * s->C;
-    }
     const ptrdiff_t columns = (last - first) * s->C, lanes = plan->tiles->lanes;
     const ptrdiff_t most = lanes * plan->tiles->vectors_max;
-    const size_t panel_row = 0;
-    const ptrdiff_t shift = 0;
+    const float *rows[FVI_TILE_ROWS_MAX];
+    float *out[FVI_TILE_ROWS_MAX];
+    for (ptrdiff_t m = 0; m < table->count; ++m) {
+        rows[m] = table->dy[m] + ow * s->F;
+        out[m] = table->dx[m] + (iw + first) * s->C;
+    }
     for (ptrdiff_t c = 0; c < columns; c += most) {
         const ptrdiff_t here = columns - c < most ? columns - c : most;
         const fvi_tile_rows call = {
             .rows = rows,
-            .shift = &shift,
-            .panel_row = &panel_row,
-            .taps = 1,
+            .shift = table->shift,
+            .panel_row = table->panel_row,
+            .taps = table->taps,
             .depth = (size_t)s->F,
-            .panel = plan->packed + kh * s->F * plan->width + first * s->C + c,
+            .panel = plan->packed + first * s->C + c,
             .panel_step = (size_t)plan->width,
             .out = out,
             .out_at = (size_t)c,
@@ -77,7 +85,43 @@ static void scatter_row(const scatter_plan *plan, ptrdiff_t n0, ptrdiff_t images
             .is_added = true,
         };
         const ptrdiff_t vectors = scatter_ceil(here, lanes);
-        plan->tiles->rows[(images - 1) * plan->tiles->vectors_max + vectors - 1](&call);
+        plan->tiles->rows[(table->count - 1) * plan->tiles->vectors_max + vectors - 1](&call);
+    }
+}
+
+/* The table's rows of dx, all columns. */
+static void scatter_rows(const scatter_plan *plan, const scatter_table *table)
+{
+    for (ptrdiff_t ow = 0; ow < plan->s->OW; ++ow) {
+        const ptrdiff_t iw = ow * plan->s->SW - plan->s->pad_left;
+        if (iw < plan->s->W && iw + plan->s->KW > 0) scatter_column(plan, table, ow);
+    }
+}
+
+/* Rows [span.first, span.end) of an axis of dx, of images [n0, n1). */
+static void scatter_span(const scatter_plan *plan, const fvi_gather_axis *h,
+                         const fvi_gather_span *span, ptrdiff_t n0, ptrdiff_t n1)
+{
+    const fvi_conv_shape *s = plan->s;
+    const ptrdiff_t length = span->end - span->first, all = (n1 - n0) * length;
+    const ptrdiff_t tiles = scatter_ceil(all, plan->tiles->rows_max);
+    scatter_table table = {.taps = (size_t)(span->tap1 - span->tap0)};
+    for (ptrdiff_t t = span->tap0; t < span->tap1; ++t) {
+        const ptrdiff_t kh = h->kernel_first + t * h->kernel_step;
+        table.shift[t - span->tap0] = (t - span->tap0) * h->gap * s->OW * s->F;
+        table.panel_row[t - span->tap0] = (size_t)(kh * s->F);
+    }
+    for (ptrdiff_t tile = 0; tile < tiles; ++tile) {
+        const ptrdiff_t from = all * tile / tiles, to = all * (tile + 1) / tiles;
+        table.count = to - from;
+        for (ptrdiff_t m = 0; m < table.count; ++m) {
+            const ptrdiff_t n = n0 + (from + m) / length, i = span->first + (from + m) % length;
+            const ptrdiff_t oh = h->source_first + i * h->source_step + span->tap0 * h->gap;
+            const ptrdiff_t ih = h->start + i * h->step;
+            table.dy[m] = plan->dy + (n * s->OH + oh) * s->OW * s->F;
+            table.dx[m] = plan->dx + (n * s->H + ih) * s->W * s->C;
+        }
+        scatter_rows(plan, &table);
     }
 }
 
@@ -91,10 +135,14 @@ static void scatter_task(void *context, size_t task)
     const ptrdiff_t floats = s->H * s->W * s->C;
     if (!plan->is_added)
         memset(plan->dx + n0 * floats, 0, (size_t)(images * floats) * sizeof(float));
-    for (ptrdiff_t oh = 0; oh < s->OH; ++oh) {
-        for (ptrdiff_t ow = 0; ow < s->OW; ++ow) {
-            for (ptrdiff_t kh = 0; kh < s->KH; ++kh)
-                scatter_row(plan, n0, images, oh, ow, kh);
+    for (ptrdiff_t residue = 0; residue < s->SH; ++residue) {
+        fvi_gather_axis h;
+        fvi_gather_span span;
+        if (!fvi_gather_residue(&h, residue, s->H, s->KH, s->SH, s->DH, s->pad_top, s->OH))
+            continue;
+        for (ptrdiff_t i = 0; i < h.count; i = span.end) {
+            span = fvi_gather_span_at(&h, i, h.count);
+            if (span.tap0 < span.tap1) scatter_span(plan, &h, &span, n0, n0 + images);
         }
     }
     if (plan->mask)
@@ -110,7 +158,7 @@ bool fvi_scatter_pays(const fvi_kernels *k, const fvi_conv_shape *s)
                           ((double)(s->H * s->W) / (double)(s->SH * s->SW));
     const double scatter =
         (double)(s->KH * scatter_ceil(s->KW * s->C, lanes)) * (double)(s->OH * s->OW);
-    return s->DW == 1 && 3 * scatter <= 2 * gather;
+    return s->DW == 1 && s->KH <= SCATTER_TAPS && 3 * scatter <= 2 * gather;
 }
 
 void fvi_scatter_run(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s, float *dx,
