@@ -70,6 +70,9 @@ typedef struct fvi_kernels {
     void (*tanh)(size_t n, float *y, const float *x);              /* in place allowed */
     void (*tanh_gradient)(size_t n, float *dz, const float *y);    /* in place: dz *= 1 - y * y */
     /* --- row by row: [rows, C] --- */
+    double (*exp_row)(
+        size_t n, float *y, const float *x,
+        float *max); /* y = exp(x - max x), NULL: not wanted; returns its sum; n > 0 */
     void (*softmax)(size_t rows, int C, float *y,
                     const float *x); /* in place allowed; row maximum subtracted */
     void (*softmax_gradient)(size_t rows, int C, float *dz,

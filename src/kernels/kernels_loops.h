@@ -2,18 +2,6 @@
 /* Template of the loops over elements and the table itself, included once by each kernels_<isa>.c
    after kernels_tile.h. */
 
-/* Plain loops that both compilers turn into vectors of the instruction set in force. Nothing here
-   is fused or reordered, so each entry gives the same bits in every table. FVI_EACH_ALONE says that
-   iterations do not meet: in place is the same index. */
-
-#if defined(FVI_CHECKED)
-#define FVI_EACH_ALONE
-#elif defined(__clang__)
-#define FVI_EACH_ALONE _Pragma("clang loop vectorize(assume_safety)")
-#else
-#define FVI_EACH_ALONE _Pragma("GCC ivdep")
-#endif
-
 /* ---- element by element ---- */
 
 static void FVI_NAME(add)(size_t n, float *y, const float *x)
@@ -207,6 +195,7 @@ const fvi_kernels FVI_CAT(fvi_kernels, FVI_ISA) = {
     .sigmoid_gradient = FVI_NAME(sigmoid_gradient),
     .tanh = FVI_NAME(tanh),
     .tanh_gradient = FVI_NAME(tanh_gradient),
+    .exp_row = FVI_NAME(exp_row),
     .softmax = FVI_NAME(softmax),
     .softmax_gradient = FVI_NAME(softmax_gradient),
     .channel_sums = FVI_NAME(channel_sums),

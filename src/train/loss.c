@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Losses: value and gradient in one pass over the rows of a batch, in double. The table of losses
-   is at the end. */
+/* Losses: value and gradient in one pass over the rows of a batch, in double but for the exponentials
+   of softmax. The table of losses is at the end. */
 #include "train/train_internal.h"
 
 #include <math.h>
@@ -58,23 +58,28 @@ static double loss_binary(float *dy, const float *y, const fvi_targets *t, int n
 }
 
 /* From logits: L = sum t_j (log sum exp(z - m) - (z_j - m)), m the largest; dL/dz_j = p_j sum(t) -
-   t_j. */
+   t_j. The exponential of the largest is exactly 1, so a p_j near 1 loses nothing against its t_j. */
 static double loss_categorical_logits(float *dy, const float *z, const fvi_targets *t, int row,
                                       int n)
 {
-    double m = (double)z[0], total = 0, mass = 0, loss = 0;
-    for (int j = 1; j < t->C; j++)
-        m = (double)z[j] > m ? (double)z[j] : m;
-    for (int j = 0; j < t->C; j++)
-        total += exp((double)z[j] - m);
-    double log_total = log(total);
-    for (int j = 0; j < t->C; j++) {
+    float most;
+    double total = t->k->exp_row((size_t)t->C, dy, z, &most), m = (double)most;
+    double log_total = log(total), mass = 0, loss = 0;
+    for (int j = 0; t->target && j < t->C; j++) {
         double target = loss_target(t, row, j);
         mass += target;
         if (target != 0) loss += target * (log_total - ((double)z[j] - m));
     }
-    for (int j = 0; dy && j < t->C; j++)
-        dy[j] = (float)((exp((double)z[j] - m) / total * mass - loss_target(t, row, j)) / n);
+    for (int j = 0; dy && t->target && j < t->C; j++)
+        dy[j] = (float)(((double)dy[j] / total * mass - loss_target(t, row, j)) / n);
+    if (!t->target) {
+        const int label = (int)t->label[row];
+        const double e = dy ? (double)dy[label] : 0, share = 1 / total / n;
+        loss = log_total - ((double)z[label] - m);
+        for (int j = 0; dy && j < t->C; j++)
+            dy[j] = (float)((double)dy[j] * share);
+        if (dy) dy[label] = (float)((e / total - 1) / n);
+    }
     /* A logit that is not a number must not hide behind a target of 0. */
     return isfinite(total) ? loss : NAN;
 }
@@ -186,7 +191,8 @@ fv_status fvi_loss_choose(const fvi_loss_kind **kind, fvi_targets *t, const fv_m
     FVI_TRY(loss_check_labels(dataset, *kind, out.dim[0]));
     /* A network that ends without sigmoid or softmax gives logits, unless its caller says otherwise
        by naming a loss. */
-    *t = (fvi_targets){.C = out.dim[0],
+    *t = (fvi_targets){.k = model->kernels,
+                       .C = out.dim[0],
                        .logits = head == (*kind)->head || (is_auto && head == FV_LINEAR)};
     return FV_OK;
 }

@@ -10,6 +10,7 @@
 /* What the outputs of one batch are held to. Exactly one of label and target is set, except that
    binary cross-entropy of one output takes either. */
 typedef struct fvi_targets {
+    const fvi_kernels *k; /* the model's */
     const int32_t *label; /* [n] */
     const float *target;  /* [n, C] */
     int C;                /* outputs */
@@ -30,7 +31,7 @@ typedef struct fvi_loss_kind {
 } fvi_loss_kind;
 
 /* loss.c. Which loss fits this model and this data set: checks outputs, labels and the choice; sets
-   t->C and t->logits. */
+   t->k, t->C and t->logits. */
 fv_status fvi_loss_choose(const fvi_loss_kind **kind, fvi_targets *t, const fv_model *model,
                           const fv_dataset *dataset, fv_loss loss);
 
