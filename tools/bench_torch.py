@@ -116,7 +116,7 @@ def same_pads(shape, kernel, strides):
 
 
 def conv2d(symbols, filters, kernel_size, strides=1, padding="valid", activation=None, use_bias=True,
-           kernel_initializer=None, name=None):
+           kernel_initializer=None, groups=1, name=None):
     (x,) = symbols
     kernel, strides, pads = pair(kernel_size), pair(strides), x.pads
     shape = out_size(x.shape, kernel, strides, padding) + [filters]
@@ -127,8 +127,20 @@ def conv2d(symbols, filters, kernel_size, strides=1, padding="valid", activation
         (top, left), (bottom, right) = before, after
         x = x.net.add(nn.ZeroPad2d((left, right, top, bottom)), [x], x.shape)
         pads = 0
-    module = nn.Conv2d(x.shape[2], filters, kernel, strides, pads, bias=use_bias)
+    module = nn.Conv2d(x.shape[2], filters, kernel, strides, pads, bias=use_bias, groups=groups)
     return activate(x.net.add(module, [x], shape), activation)
+
+
+def depthwise_conv2d(symbols, kernel_size, strides=1, padding="valid", depth_multiplier=1, activation=None, use_bias=True,
+                     depthwise_initializer=None, name=None):
+    channels = symbols[0].shape[2]
+    return conv2d(symbols, channels * depth_multiplier, kernel_size, strides, padding, activation, use_bias, groups=channels)
+
+
+def separable_conv2d(symbols, filters, kernel_size, strides=1, padding="valid", depth_multiplier=1, activation=None,
+                     use_bias=True, depthwise_initializer=None, pointwise_initializer=None, name=None):
+    z = depthwise_conv2d(symbols, kernel_size, strides, padding, depth_multiplier, use_bias=False)
+    return conv2d([z], filters, 1, activation=activation, use_bias=use_bias)
 
 
 def max_pooling(symbols, pool_size=2, strides=None, padding="valid", name=None):
@@ -186,7 +198,8 @@ def model(inputs=None, outputs=None, name=None):
 
 
 KERAS = {
-    "Input": input_, "Sequential": sequential, "Model": model, "Conv2D": layer(conv2d), "MaxPooling2D": layer(max_pooling),
+    "Input": input_, "Sequential": sequential, "Model": model, "Conv2D": layer(conv2d),
+    "DepthwiseConv2D": layer(depthwise_conv2d), "SeparableConv2D": layer(separable_conv2d), "MaxPooling2D": layer(max_pooling),
     "Flatten": layer(flatten), "Dense": layer(dense), "BatchNormalization": layer(batch_normalization),
     "ReLU": layer(lambda symbols, name=None: activate(symbols[0], "relu")),
     "Add": layer(lambda symbols, name=None: symbols[0].net.add(Add(), symbols, symbols[0].shape)),

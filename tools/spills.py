@@ -16,7 +16,7 @@ import subprocess
 import sys
 
 KERNEL = re.compile(r"^[0-9a-f]+ <(\w+_(?:rows|pairs|runs|spread|spreadpairs|planes)_(\d+)_(\d+))>:$")
-DEPTHWISE = re.compile(r"^[0-9a-f]+ <(\w+_depthwise_(\d)_\d_([2-9]))>:$")
+DEPTHWISE = re.compile(r"^[0-9a-f]+ <(\w+_depthwise_(?:pair_)?(\d)_\d_([2-9]))>:$")
 LINE = re.compile(r"^\s*([0-9a-f]+):\s+(.*)$")
 JUMP = re.compile(r"^(?:j\w+|b\.\w+|cbn?z \w+,|tbn?z \w+, \S+,) ([0-9a-f]+)")
 

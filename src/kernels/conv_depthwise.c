@@ -27,6 +27,7 @@ typedef struct depthwise_plan {
     ptrdiff_t spread, fold; /* how many of them one channel of the source, of out has */
     fvi_depthwise_kind kind;
     ptrdiff_t inside_from, inside_to; /* places of a row at which no tap leaves the image */
+    fvi_depthwise_rows_fn *pair;      /* for two rows together, or NULL */
     ptrdiff_t each;                   /* channels of out that a call has */
 } depthwise_plan;
 
@@ -161,14 +162,18 @@ static void depthwise_outs(const depthwise_plan *plan, depthwise_row *row, ptrdi
     call->taps_h = taps_h;
 }
 
-/* A row of out, all channels of it: contiguous, a few pixels at a time. */
-static void depthwise_run_row(const depthwise_plan *plan, ptrdiff_t image, ptrdiff_t i)
+/* A row of out, all channels of it: contiguous, a few pixels at a time. Places
+   [from, to) are left out. */
+static void depthwise_run_row(const depthwise_plan *plan, ptrdiff_t image, ptrdiff_t i,
+                              ptrdiff_t from, ptrdiff_t to)
 {
     const fvi_gather *g = plan->g;
     for (ptrdiff_t c = 0; c < plan->sums / plan->fold; c += plan->each) {
         depthwise_row row = depthwise_begin(plan, image, i, c);
         for (ptrdiff_t j = 0, outs; j < g->w.count; j += outs) {
-            if (j >= plan->inside_from && j < plan->inside_to) {
+            if (j == from && j < to) {
+                outs = to - from;
+            } else if (j >= plan->inside_from && j < plan->inside_to) {
                 outs = plan->inside_to - j;
                 if (plan->fold > 1) outs = depthwise_min(outs, FVI_DEPTHWISE_OUTS);
                 depthwise_outs(plan, &row, j, outs, (depthwise_taps){0, g->w.taps});
@@ -177,6 +182,40 @@ static void depthwise_run_row(const depthwise_plan *plan, ptrdiff_t image, ptrdi
                 depthwise_outs(plan, &row, j, outs, depthwise_axis(&g->w, j));
             }
         }
+    }
+}
+
+/* Rows i and i + 1, of which no tap leaves the source above or below. */
+static void depthwise_run_pair(const depthwise_plan *plan, ptrdiff_t image, ptrdiff_t i)
+{
+    const fvi_gather *g = plan->g;
+    const ptrdiff_t j = plan->inside_from;
+    depthwise_row row = depthwise_begin(plan, image, i, 0);
+    fvi_depthwise_rows *call = &row.call;
+    const ptrdiff_t out = row.out + j * call->out_step;
+    call->source = g->source + row.source + j * call->source_step;
+    call->weights = g->weights + row.weights;
+    call->taps_w = g->w.taps;
+    call->out = g->out + out;
+    call->mask = g->mask ? g->mask + out : NULL;
+    call->outs = plan->inside_to - j;
+    call->skip = g->h.source_step;
+    call->out_below = g->h.step * g->out_w * g->out_pitch;
+    plan->pair(call);
+    depthwise_run_row(plan, image, i, j, plan->inside_to);
+    depthwise_run_row(plan, image, i + 1, j, plan->inside_to);
+}
+
+static void depthwise_run_rows(const depthwise_plan *plan, ptrdiff_t image, ptrdiff_t i0,
+                               ptrdiff_t i1)
+{
+    const fvi_gather_axis *h = &plan->g->h;
+    for (ptrdiff_t i = i0; i < i1; ++i) {
+        if (plan->pair && i + 1 < i1 && depthwise_axis(h, i).count == h->taps &&
+            depthwise_axis(h, i + 1).count == h->taps)
+            depthwise_run_pair(plan, image, i++);
+        else
+            depthwise_run_row(plan, image, i, 0, 0);
     }
 }
 
@@ -193,8 +232,7 @@ static void depthwise_task(void *context, size_t task)
     for (ptrdiff_t p = 0; p < job->parts; ++p) {
         const depthwise_plan *plan = &job->plan[p];
         const ptrdiff_t rows = plan->g->h.count;
-        for (ptrdiff_t i = rows * band / job->bands; i < rows * (band + 1) / job->bands; ++i)
-            depthwise_run_row(plan, image, i);
+        depthwise_run_rows(plan, image, rows * band / job->bands, rows * (band + 1) / job->bands);
     }
 }
 
@@ -226,6 +264,9 @@ static depthwise_plan depthwise_plan_of(const fvi_kernels *k, const fvi_gather *
     if (last >= 0) plan.inside_to = depthwise_min(w->count, last / w->source_step + 1);
     /* of a call: what is to be added up must fit */
     plan.each = plan.fold > 1 ? depthwise_max(1, DEPTHWISE_FOLD / plan.fold) : plan.sums;
+    if (plan.spread == 1 && plan.fold == 1 && !g->is_added && plan.sums >= k->depthwise->lanes &&
+        g->h.gap == 1 && g->h.source_step < g->h.taps && plan.inside_from < plan.inside_to)
+        plan.pair = k->depthwise->pairs[plan.kind];
     return plan;
 }
 
@@ -243,7 +284,7 @@ void fvi_depthwise_run(const fvi_kernels *k, fvi_threads *threads, const fvi_gat
     const ptrdiff_t floats =
         g->h.source_size * g->w.source_size * g->depth + g->out_h * g->out_w * g->columns;
     job.bands = depthwise_max(depthwise_ceil(floats, DEPTHWISE_BAND), DEPTHWISE_TASKS / g->N);
-    job.bands = depthwise_max(1, depthwise_min(job.bands, g->h.count));
+    job.bands = depthwise_max(1, depthwise_min(job.bands, g->h.count / 4));
     if (work < DEPTHWISE_ALONE) threads = NULL;
     fvi_parallel_for(threads, (size_t)(g->N * job.bands), depthwise_task, &job);
 }

@@ -18,12 +18,14 @@ typedef struct fvi_depthwise_rows {
     float *out;
     ptrdiff_t out_step;
     ptrdiff_t outs, channels;
-    ptrdiff_t spread;   /* channels of out for each of the source; above 1: FVI_DEPTHWISE_SPREAD */
-    const float *start; /* [channels] or NULL: zero; not when is_added */
-    const float *mask;  /* NULL, or lies like out: a sum stays where it is above 0, and is 0
+    ptrdiff_t spread;    /* channels of out for each of the source; above 1: FVI_DEPTHWISE_SPREAD */
+    const float *start;  /* [channels] or NULL: zero; not when is_added */
+    const float *mask;   /* NULL, or lies like out: a sum stays where it is above 0, and is 0
                             elsewhere */
-    bool is_added;      /* start from what out holds */
-    bool is_clipped;    /* what is below 0 at the end is 0 */
+    ptrdiff_t skip;      /* of a pair: the second row begins at this kernel row of the first, */
+    ptrdiff_t out_below; /* and its outputs lie so far from the first's */
+    bool is_added;       /* start from what out holds */
+    bool is_clipped;     /* what is below 0 at the end is 0 */
 } fvi_depthwise_rows;
 
 /* Gradients of so many taps over a rectangle of outputs: dw[place[t] + c] += sum of
@@ -56,6 +58,9 @@ typedef enum fvi_depthwise_kind {
 struct fvi_depthwise_table {
     int lanes;
     fvi_depthwise_rows_fn *rows[FVI_DEPTHWISE_KINDS];
+    /* the same for two rows of outputs with all their taps; channels >= lanes, not is_added; NULL:
+       there is none */
+    fvi_depthwise_rows_fn *pairs[FVI_DEPTHWISE_KINDS];
     fvi_depthwise_sums_fn *sums[FVI_DEPTHWISE_TAPS + 1];        /* of so many taps, spread 1 */
     fvi_depthwise_sums_fn *spread_sums[FVI_DEPTHWISE_TAPS + 1]; /* spread above 1 */
 };
