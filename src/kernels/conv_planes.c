@@ -130,8 +130,8 @@ void fvi_planes_run(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_s
     planes_plan plan = {
         .s = s, .tiles = k->tiles, .y = y, .x = x, .bias = b, .is_clipped = is_clipped};
     plan.width = planes_width(k, s);
-    plan.band = planes_band(k, s);
-    plan.bands = (s->OH - 1) / plan.band + 1;
+    const ptrdiff_t most = planes_band(k, s);
+    plan.bands = (s->OH - 1) / (most > 0 ? most : 1) + 1; /* it is, where planes pay */
     plan.band = (s->OH - 1) / plan.bands + 1;
     for (ptrdiff_t i = 0; i < s->KH * s->KW * s->C; ++i) {
         const ptrdiff_t kh = i / s->KW / s->C, c = i / s->KW % s->C, kw = i % s->KW;
