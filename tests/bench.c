@@ -111,7 +111,8 @@ static void tile_peak(bench_job *j)
                                 .panel = j->w,
                                 .panel_step = width,
                                 .out = out,
-                                .columns = (int)width};
+                                .columns = (int)width,
+                                .ahead = (const char *)j->x};
     for (int i = 0; i < 1000; ++i)
         t->rows[t->rows_max * t->vectors_max - 1](&call);
 }
