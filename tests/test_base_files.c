@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The base: values, files, random numbers, threads. Its other half is test_base.c. */
+/* The base: values, files, random numbers. Its other half is test_base.c. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -479,92 +479,6 @@ static void test_rng_permutation(void **state)
     assert_int_equal(p[0], 0);
 }
 
-/* ---- threads ---- */
-
-enum { TEST_TASKS = 1000 };
-
-typedef struct test_sum {
-    const double *x;
-    double part[TEST_TASKS];
-    int calls[TEST_TASKS];
-    bool own_text[TEST_TASKS];
-} test_sum;
-
-static void test_sum_task(void *context, size_t task)
-{
-    test_sum *sum = context;
-    char text[32];
-    for (size_t i = 0; i < 16; i++) {
-        sum->part[task] += sum->x[task * 16 + i];
-    }
-    sum->calls[task]++;
-    /* Each thread has an error text of its own. */
-    snprintf(text, sizeof text, "task %zu", task);
-    fvi_fail(FV_E_STATE, "%s", text);
-    sum->own_text[task] = strcmp(fv_error(), text) == 0;
-}
-
-static void test_threads_sum(void **state)
-{
-    (void)state;
-    static double x[TEST_TASKS * 16];
-    static test_sum sum;
-    static const size_t tasks[] = {0, 1, 2, 3, 17, TEST_TASKS};
-    long live = fvi_alloc_live();
-    for (int threads = 1; threads <= 4; threads++) {
-        fvi_threads *pool;
-        assert_int_equal(fvi_threads_new(&pool, threads), FV_OK);
-        assert_int_equal(pool == NULL, fvi_threads_count(pool) == 1);
-        for (size_t round = 0; round < 10 * FVI_COUNT(tasks); round++) {
-            size_t n = tasks[round % FVI_COUNT(tasks)];
-            memset(&sum, 0, sizeof sum);
-            sum.x = x;
-            for (size_t i = 0; i < n * 16; i++) {
-                x[i] = (double)(i + round);
-            }
-            fvi_parallel_for(pool, n, test_sum_task, &sum);
-            for (size_t i = 0; i < TEST_TASKS; i++) {
-                double want = 16.0 * (double)(i * 16 + round) + 120;
-                assert_int_equal(sum.calls[i], i < n);
-                assert_true(sum.part[i] == (i < n ? want : 0));
-                assert_int_equal(sum.own_text[i], i < n);
-            }
-        }
-        fvi_threads_free(pool);
-    }
-    assert_int_equal(fvi_alloc_live(), live);
-}
-
-/* The smallest double halved by each thread: a pool that flushes denormals would lose it. */
-static void test_denormal_task(void *context, size_t task)
-{
-    volatile double *value = (volatile double *)context + task;
-    *value = *value / 2;
-}
-
-static void test_threads_edges(void **state)
-{
-    (void)state;
-    fvi_threads *pool;
-    assert_int_equal(fvi_threads_new(&pool, 0), FV_E_ARG);
-    assert_int_equal(fvi_threads_new(&pool, -3), FV_E_ARG);
-    assert_int_equal(fvi_threads_new(&pool, 1), FV_OK);
-    assert_null(pool);
-    assert_int_equal(fvi_threads_count(NULL), 1);
-    fvi_threads_free(NULL);
-    assert_true(fvi_threads_available() >= 1);
-    double value[64];
-    for (int i = 0; i < 64; i++) {
-        value[i] = 0x1p-1022;
-    }
-    assert_int_equal(fvi_threads_new(&pool, 3), FV_OK);
-    fvi_parallel_for(pool, 64, test_denormal_task, value);
-    fvi_threads_free(pool);
-    for (int i = 0; i < 64; i++) {
-        assert_true(value[i] == 0x1p-1023);
-    }
-}
-
 #define TEST_IN_FOLDER(name)                                                                       \
     cmocka_unit_test_setup_teardown(name, test_folder_enter, test_folder_leave)
 
@@ -577,8 +491,8 @@ int main(void)
         TEST_IN_FOLDER(test_save_full),         TEST_IN_FOLDER(test_save_mode),
         TEST_IN_FOLDER(test_save_link),         TEST_IN_FOLDER(test_save_memory),
         cmocka_unit_test(test_rng_philox),      cmocka_unit_test(test_rng_spread),
-        cmocka_unit_test(test_rng_permutation), cmocka_unit_test(test_threads_sum),
-        cmocka_unit_test(test_threads_edges),
+        cmocka_unit_test(test_rng_permutation),
+
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

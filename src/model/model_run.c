@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define RUN_SPLIT 4e6 /* products from which a prediction is worth waking threads */
+#define RUN_SPLIT 4e6 /* products of forward from which a run is worth waking threads */
 
 /* One call of an op, with room for what it points at. */
 typedef struct run_call {
@@ -247,6 +247,11 @@ static void run_predict_task(void *user, size_t task)
     }
 }
 
+static void run_predict_whole(void *user)
+{
+    run_predict_task(user, 0);
+}
+
 /* An image's result does not depend on its neighbours, so neither does it on how many are taken
    together. */
 void fvi_context_predict(fv_context *context, float *y, const float *x, int n, bool logits)
@@ -256,30 +261,35 @@ void fvi_context_predict(fv_context *context, float *y, const float *x, int n, b
                            .x = x,
                            .n = n,
                            .chunks = fvi_layout_chunks(&context->layout, n)};
+    const bool is_large = n * context->layout.products >= RUN_SPLIT;
     int tasks = 1;
     if (n == 0) return;
     run_begin(context, n, false, logits, 0);
     if (context->folded) run_fold(context);
-    if (context->lanes > 1 && n > 1 && n * context->layout.products >= RUN_SPLIT) {
+    atomic_init(&job.next, 0);
+    if (context->lanes > 1 && n > 1 && is_large) {
         const int most = n < context->lanes ? n : context->lanes;
         if (job.chunks < most) job.chunks = most;
         tasks = most;
     }
     for (int i = 0; i < tasks && tasks > 1; i++)
         context->lane[i].threads = NULL;
-    atomic_init(&job.next, 0);
-    fvi_parallel_for(context->threads, (size_t)tasks, run_predict_task, &job);
+    if (tasks > 1)
+        fvi_parallel_for(context->threads, (size_t)tasks, run_predict_task, &job);
+    else
+        fvi_together(is_large ? context->threads : NULL, run_predict_whole, &job);
 }
 
 /* ---- Training ---- */
 
 /* The batch's chunks in FVI_PARTS parts, or fewer; who runs a part does not matter. */
 typedef struct run_train_job {
-    const fv_context *context;
+    fv_context *context;
     const fvi_lesson *lesson;
     const float *x;
     int n, chunks, parts;
     atomic_int next;
+    bool is_good;
 } run_train_job;
 
 /* The sum of the gradients of a part's chunks, in their order. */
@@ -314,33 +324,45 @@ static void run_train_task(void *user, size_t task)
     }
 }
 
-static bool run_train_chunks(fv_context *context, const float *x, int n, const fvi_lesson *lesson)
+static bool run_train_chunks(run_train_job *job)
 {
+    fv_context *context = job->context;
     const fv_model *model = context->model;
+    const fvi_lesson *lesson = job->lesson;
     const size_t floats = model->trainable_floats;
-    run_train_job job = {.context = context,
-                         .lesson = lesson,
-                         .x = x,
-                         .n = n,
-                         .chunks = fvi_layout_chunks(&context->layout, n)};
-    job.parts = job.chunks < FVI_PARTS ? job.chunks : FVI_PARTS;
-    const int tasks = job.parts < context->lanes ? job.parts : context->lanes;
+    job->chunks = fvi_layout_chunks(&context->layout, job->n);
+    job->parts = job->chunks < FVI_PARTS ? job->chunks : FVI_PARTS;
+    const int tasks = job->parts < context->lanes ? job->parts : context->lanes;
     for (int i = 0; i < tasks; i++)
         context->lane[i].threads = tasks > 1 ? NULL : context->threads;
-    atomic_init(&job.next, 0);
-    fvi_parallel_for(context->threads, (size_t)tasks, run_train_task, &job);
+    atomic_init(&job->next, 0);
+    fvi_parallel_for(context->threads, (size_t)tasks, run_train_task, job);
     if (!lesson->is_good(lesson->user)) return false;
-    for (int part = 1; part < job.parts; part++)
+    for (int part = 1; part < job->parts; part++)
         model->kernels->add(floats, context->sums, context->sums + (size_t)part * floats);
     return lesson->move(lesson->user, 0, floats, context->sums);
+}
+
+static void run_train_step(void *user)
+{
+    run_train_job *job = user;
+    fv_context *context = job->context;
+    const fvi_lesson *lesson = job->lesson;
+    if (context->sums) {
+        job->is_good = run_train_chunks(job);
+        return;
+    }
+    const float *y = run_forward(context, context->lane, job->x, job->n);
+    lesson->loss(lesson->user, 0, fvi_context_output_gradient(context), y, 0, job->n);
+    job->is_good = lesson->is_good(lesson->user) && run_backward(context, context->lane, lesson);
 }
 
 bool fvi_context_train(fv_context *context, const float *x, int n, bool logits, uint32_t step,
                        const fvi_lesson *lesson)
 {
+    run_train_job job = {.context = context, .lesson = lesson, .x = x, .n = n};
     run_begin(context, n, true, logits, step);
-    if (context->sums) return run_train_chunks(context, x, n, lesson);
-    const float *y = run_forward(context, context->lane, x, n);
-    lesson->loss(lesson->user, 0, fvi_context_output_gradient(context), y, 0, n);
-    return lesson->is_good(lesson->user) && run_backward(context, context->lane, lesson);
+    fvi_together(n * context->layout.products >= RUN_SPLIT ? context->threads : NULL,
+                 run_train_step, &job);
+    return job.is_good;
 }
