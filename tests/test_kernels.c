@@ -223,6 +223,27 @@ static void check_adam(const fvi_kernels *k)
     }
 }
 
+/* Moments and gradients of every size: a weight of 0 moves within 4 ulp of what it should. */
+static void check_adam_sizes(const fvi_kernels *k)
+{
+    enum { N = 1 << 12 };
+    static float w[N], g[N], m[N], v[N];
+    const fvi_adam p = {0.01f, 0.9f, 0.999f, 0};
+    for (int e = -60; e <= 60; ++e) {
+        for (int i = 0; i < N; ++i) {
+            g[i] = ldexpf(1 + (float)i / N, e);
+            m[i] = -g[i] * 0.25f;
+            v[i] = i % 3 ? g[i] * g[i] * (float)(i % 7) : 0;
+            w[i] = 0;
+        }
+        assert_true(k->adam(N, w, g, m, v, &p));
+        for (int i = 0; i < N; ++i) {
+            const double right = -(double)p.rate * (double)m[i] / sqrt((double)v[i]);
+            assert_near(w[i], right, 4, fabs(right));
+        }
+    }
+}
+
 /* One bad gradient, at any place, is seen, and the pass is finished all the same. */
 static void check_finite(const fvi_kernels *k)
 {
@@ -285,6 +306,7 @@ static void test_optimizers(void **state)
     (void)state;
     for_each_isa(check_sgd);
     for_each_isa(check_adam);
+    for_each_isa(check_adam_sizes);
     for_each_isa(check_finite);
     for_each_isa(check_dead_units);
 }

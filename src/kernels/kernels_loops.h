@@ -106,14 +106,25 @@ static void FVI_NAME(tanh_gradient)(size_t n, float *dz, const float *y)
 
 /* ---- optimizers ---- */
 
+#ifndef FVI_DIVIDE
+#define FVI_DIVIDE(a, b) ((a) / (b))
+#endif
+
 /* Numbers below the normal ones cost a hundred times the time of others, and the mean of a gradient
    that has become 0, as that of a dead unit, ends there and stays. So what is this small is 0. */
-#define FVI_LEAST 1e-30f
-FVI_INLINE FVI_VECTOR FVI_NAME(flush)(FVI_VECTOR v, float least)
+#define FVI_LEAST 0x1p-95f
+#define FVI_LEAST_BITS 0x70000000u /* of which a number of FVI_LEAST or more has one */
+#define FVI_ROOT_BITS 0x60000000u  /* 2^-63, whose square is normal */
+
+/* v where it has any of some bits, else 0. */
+#ifndef FVI_FLUSH
+#define FVI_FLUSH(v, some) FVI_NAME(flush)((v), (some))
+FVI_INLINE FVI_VECTOR FVI_NAME(flush)(FVI_VECTOR v, uint32_t some)
 {
-    const FVI_VECTOR low = FVI_SPLAT(-least), high = FVI_SPLAT(least);
-    return (FVI_VECTOR)((FVI_BITS)v & ~((FVI_BITS)(v > low) & (FVI_BITS)(v < high)));
+    const FVI_BITS bits = (FVI_BITS)v;
+    return (FVI_VECTOR)(bits & (FVI_BITS)((bits & some) != 0));
 }
+#endif
 
 /* x - x is 0 for a finite x and NaN otherwise. */
 static bool FVI_NAME(is_finite)(size_t n, const float *x)
@@ -149,31 +160,37 @@ static bool FVI_NAME(sgd)(size_t n, float *w, const float *g, float *velocity, c
     return bad == 0;
 }
 
+/* A vector of Adam's; left floats are in the array. Adds 0 to bad, or NaN where a weight becomes
+   infinite or NaN, as it does by a gradient that is. */
+FVI_INLINE void FVI_NAME(adam_part)(float *w, const float *g, float *m, float *v, const fvi_adam *p,
+                                    size_t left, FVI_VECTOR *bad)
+{
+    const FVI_VECTOR share_1 = FVI_SPLAT((float)(1.0 - (double)p->beta_1));
+    const FVI_VECTOR share_2 = FVI_SPLAT((float)(1.0 - (double)p->beta_2));
+    const FVI_VECTOR slope = FVI_NAME(load_part)(g, left);
+    FVI_VECTOR first = FVI_FLUSH(FVI_NAME(load_part)(m, left), FVI_LEAST_BITS);
+    FVI_VECTOR second = FVI_FLUSH(FVI_NAME(load_part)(v, left), FVI_LEAST_BITS);
+    const FVI_VECTOR kept = FVI_FLUSH(slope, FVI_ROOT_BITS);
+    first = FVI_FMA(slope - first, share_1, first);
+    second = FVI_FMA(FVI_FMA(kept, kept, -second), share_2, second);
+    const FVI_VECTOR by = FVI_DIVIDE(first, FVI_SQRT(second) + p->epsilon);
+    const FVI_VECTOR weight = FVI_FMA(by, FVI_SPLAT(-p->rate), FVI_NAME(load_part)(w, left));
+    *bad = FVI_FMA(weight, (FVI_VECTOR){0}, *bad);
+    FVI_NAME(store_part)(w, weight, left);
+    FVI_NAME(store_part)(m, first, left);
+    FVI_NAME(store_part)(v, second, left);
+}
+
 /* Kingma and Ba 2015, in the form of the end of their section 2, as Keras has it. */
 static bool FVI_NAME(adam)(size_t n, float *w, const float *g, float *m, float *v,
                            const fvi_adam *p)
 {
-    const float rate = p->rate, epsilon = p->epsilon;
-    const float share_1 = (float)(1.0 - (double)p->beta_1);
-    const float share_2 = (float)(1.0 - (double)p->beta_2);
-    FVI_VECTOR bad = {0}; /* becomes NaN */
-    for (size_t i = 0; i < n; i += FVI_LANES) {
-        const size_t left = n - i;
-        const FVI_VECTOR slope = FVI_NAME(load_part)(g + i, left);
-        FVI_VECTOR weight = FVI_NAME(load_part)(w + i, left);
-        FVI_VECTOR first = FVI_NAME(load_part)(m + i, left);
-        FVI_VECTOR second = FVI_NAME(load_part)(v + i, left);
-        first += (slope - first) * share_1;
-        const FVI_VECTOR kept = FVI_NAME(flush)(slope, 1e-15f); /* its square is FVI_LEAST */
-        second += (kept * kept - second) * share_2;
-        first = FVI_NAME(flush)(first, FVI_LEAST);
-        second = FVI_NAME(flush)(second, FVI_LEAST);
-        weight -= first * rate / (FVI_SQRT(second) + epsilon);
-        bad += (slope - slope) + (weight - weight);
-        FVI_NAME(store_part)(w + i, weight, left);
-        FVI_NAME(store_part)(m + i, first, left);
-        FVI_NAME(store_part)(v + i, second, left);
-    }
+    const fvi_adam all = *p; /* no array is to be thought part of it */
+    FVI_VECTOR bad = {0};
+    size_t i = 0;
+    for (; i + FVI_LANES <= n; i += FVI_LANES)
+        FVI_NAME(adam_part)(w + i, g + i, m + i, v + i, &all, FVI_LANES, &bad);
+    if (i < n) FVI_NAME(adam_part)(w + i, g + i, m + i, v + i, &all, n - i, &bad);
     bool is_good = true;
     for (int lane = 0; lane < FVI_LANES; ++lane)
         is_good &= bad[lane] == 0;

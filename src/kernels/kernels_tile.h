@@ -12,6 +12,7 @@
      FVI_FMA(a, b, c)  a * b + c, fused where the instruction set fuses: with contraction off only
                        an intrinsic says so
      FVI_SQRT(v)       the root of each lane
+     FVI_DIVIDE(a, b), FVI_FLUSH(v, bits)  if there is something faster than in kernels_loops.h
      FVI_LOAD_FIRST(p, n), FVI_STORE_FIRST(p, v, n)  the first n lanes, 0 < n < FVI_LANES; other
                        lanes zero, untouched
    The accumulators are a plain array with constant bounds under fully unrolled loops: both
