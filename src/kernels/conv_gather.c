@@ -129,7 +129,8 @@ static void gather_pack_thin(const gather_plan *plan)
 /* Panel p, into the place of panel `home`. */
 static void gather_pack_panel(const gather_plan *plan, ptrdiff_t p, ptrdiff_t home)
 {
-    fvi_gather_pack(gather_panel(plan, home), gather_width(plan, p), plan->g, p * plan->width);
+    fvi_gather_pack(plan->tiles, gather_panel(plan, home), gather_width(plan, p), plan->g,
+                    p * plan->width);
 }
 
 static void gather_pack(void *context, size_t task)

@@ -84,7 +84,8 @@ typedef struct fvi_gather {
 
 /* conv_pack.c. Columns [c0, c0 + width) of all taps: [tap][depth][width], zeros behind the last
    column. */
-void fvi_gather_pack(float *to, ptrdiff_t width, const fvi_gather *g, ptrdiff_t c0);
+void fvi_gather_pack(const fvi_tile_table *tiles, float *to, ptrdiff_t width, const fvi_gather *g,
+                     ptrdiff_t c0);
 
 /* Floats of scratch of the packed weights. */
 bool fvi_gather_scratch(size_t *floats, const fvi_kernels *k, size_t taps, size_t depth,

@@ -23,6 +23,8 @@ typedef int kernels_avx512_unused; /* a file must not be empty on other processo
 #define FVI_FMA(a, b, c) _mm512_fmadd_ps((a), (b), (c))
 #define FVI_SQRT(v) _mm512_sqrt_ps(v)
 #define FVI_DIVIDE(a, b) avx512_divide((a), (b))
+#define FVI_SQUARE 16
+#define FVI_TURN(to, width, from, step) avx512_turn((to), (width), (from), (step))
 #define FVI_FLUSH(v, some) /* one test, and a load or a move with zeros */                         \
     _mm512_maskz_mov_ps(                                                                           \
         _mm512_test_epi32_mask(_mm512_castps_si512(v), _mm512_set1_epi32((int)(some))), (v))
@@ -56,7 +58,42 @@ static inline __attribute__((always_inline)) __m512 avx512_divide(__m512 a, __m5
     return _mm512_fmadd_ps(estimate, error, estimate);
 }
 
+/* Four floats of a row and of the rows 4, 8 and 12 after it; by4 is from a row to the fourth after,
+   by12 to the twelfth. */
+static inline __attribute__((always_inline)) __m512 avx512_quarters(const float *row, ptrdiff_t by4,
+                                                                    ptrdiff_t by12)
+{
+    __m512 part = _mm512_broadcast_f32x4(_mm_loadu_ps(row));
+    part = _mm512_mask_broadcast_f32x4(part, 0x00F0, _mm_loadu_ps(row + by4));
+    part = _mm512_mask_broadcast_f32x4(part, 0x0F00, _mm_loadu_ps(row + 2 * by4));
+    return _mm512_mask_broadcast_f32x4(part, 0xF000, _mm_loadu_ps(row + by12));
+}
+
+/* 16 rows become columns: quarters come together as they are loaded, which takes no shuffle. */
+static inline __attribute__((always_inline)) void avx512_turn(float *to, ptrdiff_t width,
+                                                              const float *from, ptrdiff_t step)
+{
+    ptrdiff_t by4 = 4 * step, by12 = 12 * step;
+    const float *row[4] = {from, from + step, from + 2 * step, from + 3 * step};
+    __asm__("" : "+r"(by4), "+r"(by12), "+r"(row[0]), "+r"(row[1]), "+r"(row[2]), "+r"(row[3]));
+    for (int q = 0; q < 4; ++q, to += 4 * width) {
+        const __m512 a = avx512_quarters(row[0] + 4 * q, by4, by12);
+        const __m512 b = avx512_quarters(row[1] + 4 * q, by4, by12);
+        const __m512 c = avx512_quarters(row[2] + 4 * q, by4, by12);
+        const __m512 d = avx512_quarters(row[3] + 4 * q, by4, by12);
+        const __m512d low = _mm512_castps_pd(_mm512_unpacklo_ps(a, b));
+        const __m512d high = _mm512_castps_pd(_mm512_unpackhi_ps(a, b));
+        const __m512d low_2 = _mm512_castps_pd(_mm512_unpacklo_ps(c, d));
+        const __m512d high_2 = _mm512_castps_pd(_mm512_unpackhi_ps(c, d));
+        _mm512_storeu_pd(to, _mm512_unpacklo_pd(low, low_2));
+        _mm512_storeu_pd(to + width, _mm512_unpackhi_pd(low, low_2));
+        _mm512_storeu_pd(to + 2 * width, _mm512_unpacklo_pd(high, high_2));
+        _mm512_storeu_pd(to + 3 * width, _mm512_unpackhi_pd(high, high_2));
+    }
+}
+
 #include "kernels/kernels_tile.h"
+#include "kernels/kernels_pack.h"
 #include "kernels/kernels_planes.h"
 #include "kernels/kernels_depthwise.h"
 #include "kernels/kernels_curves.h"

@@ -65,6 +65,10 @@ typedef void fvi_tile_runs_fn(const fvi_tile_runs *call);
 /* out[j] += or = sum of b[i * step + j] over count pixels i. Bias gradient. */
 typedef void fvi_tile_sums_fn(const float *b, size_t step, size_t count, float *out, int columns,
                               bool is_added);
+/* to[d * width + c] = from[c * depth + d] for c < rows, 0 for rows <= c < width; width is a
+   multiple of lanes. Weights into transposed panels. */
+typedef void fvi_tile_transpose_fn(float *to, ptrdiff_t width, const float *from, ptrdiff_t depth,
+                                   ptrdiff_t rows);
 
 /* Planes mode: out[m*out_step + j] = sum over steps i of w[i*MR + m] * planes[at[i] + j]. Forward for
    few filters, which are the rows; columns are neighbouring pixels. */
@@ -95,7 +99,8 @@ struct fvi_tile_table {
     fvi_tile_runs_fn *const *spread;       /* as rows */
     fvi_tile_runs_fn *const *spread_pairs; /* as pairs */
     fvi_tile_sums_fn *sums;                /* of up to vectors_max vectors */
-    fvi_tile_planes_fn *const *planes;     /* [lanes / 2][2] */
+    fvi_tile_transpose_fn *transpose;
+    fvi_tile_planes_fn *const *planes; /* [lanes / 2][2] */
     fvi_planes_split_fn *split;
     fvi_planes_join_fn *join;
 };
