@@ -15,21 +15,6 @@ void fvi_conv_copy(float *to_row, const float *row, ptrdiff_t from, ptrdiff_t to
                (size_t)((last - first) * C) * sizeof *row);
 }
 
-/* Columns [c0, c0 + columns) of one tap's [depth][columns] matrix, stored plain or transposed. */
-static void pack_tap(const fvi_tile_table *tiles, float *to, ptrdiff_t width, const float *from,
-                     const fvi_gather *g, ptrdiff_t c0, ptrdiff_t columns)
-{
-    if (g->is_transposed) {
-        tiles->transpose(to, width, from + c0 * g->depth, g->depth, columns);
-        return;
-    }
-    for (ptrdiff_t d = 0; d < g->depth; ++d, to += width) {
-        memcpy(to, from + d * g->columns + c0, (size_t)columns * sizeof *to);
-        for (ptrdiff_t c = columns; c < width; ++c)
-            to[c] = 0;
-    }
-}
-
 void fvi_gather_pack(const fvi_tile_table *tiles, float *to, ptrdiff_t width, const fvi_gather *g,
                      ptrdiff_t c0)
 {
@@ -39,7 +24,10 @@ void fvi_gather_pack(const fvi_tile_table *tiles, float *to, ptrdiff_t width, co
             const ptrdiff_t kh = g->h.kernel_first + i * g->h.kernel_step;
             const ptrdiff_t kw = g->w.kernel_first + j * g->w.kernel_step;
             const float *from = g->weights + (kh * g->kernel_w + kw) * g->depth * g->columns;
-            pack_tap(tiles, to, width, from, g, c0, columns);
+            if (g->is_transposed)
+                tiles->transpose(to, width, from + c0 * g->depth, g->depth, columns);
+            else
+                tiles->copy(to, width, from + c0, g->columns, g->depth, columns);
         }
     }
 }

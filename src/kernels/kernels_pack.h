@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Template of transposed copies, included once by each kernels_<isa>.c after kernels_tile.h. */
+/* Template of copies of weights into panels, included once by each kernels_<isa>.c after kernels_tile.h. */
 
 /* FVI_SQUARE rows of as many floats, `step` apart, become columns: to[d * width + c] =
    from[c * step + d]. */
@@ -47,8 +47,7 @@ FVI_INLINE void FVI_NAME(turn_rows)(float *to, ptrdiff_t width, const float *fro
     if (rows < FVI_SQUARE || depth < FVI_SQUARE) {
         for (; d < end; d += FVI_SQUARE)
             FVI_NAME(turn_part)
-            (to + d * width, width, from + d, depth, rows,
-             end - d < FVI_SQUARE ? end - d : FVI_SQUARE);
+        (to + d * width, width, from + d, depth, rows, end - d < FVI_SQUARE ? end - d : FVI_SQUARE);
         return;
     }
     for (; d < end; d += FVI_SQUARE) {
@@ -70,5 +69,22 @@ static void FVI_NAME(transpose)(float *to, ptrdiff_t width, const float *from, p
             FVI_NAME(turn_rows)
             (to + c, width, left > 0 ? from + c * depth : from, depth, d, end, some > 0 ? some : 0);
         }
+    }
+}
+
+/* to[d * width + c] = from[d * step + c] for c < columns, and 0 for columns <= c < width, a multiple
+   of FVI_LANES. */
+static void FVI_NAME(copy)(float *to, ptrdiff_t width, const float *from, ptrdiff_t step,
+                           ptrdiff_t depth, ptrdiff_t columns)
+{
+    const ptrdiff_t whole = columns - columns % FVI_LANES;
+    const int rest = (int)(columns - whole);
+    for (ptrdiff_t d = 0; d < depth; ++d, to += width, from += step) {
+        ptrdiff_t c = 0;
+        for (; c < whole; c += FVI_LANES)
+            FVI_STORE(to + c, FVI_LOAD(from + c));
+        if (rest) FVI_STORE(to + c, FVI_LOAD_FIRST(from + c, rest));
+        for (c += rest ? FVI_LANES : 0; c < width; c += FVI_LANES)
+            FVI_STORE(to + c, (FVI_VECTOR){0});
     }
 }

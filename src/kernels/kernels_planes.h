@@ -161,6 +161,7 @@ static const fvi_tile_table FVI_NAME(tiles) = {
     .spread = FVI_NAME(spread_list),
     .spread_pairs = FVI_NAME(spreadpairs_list),
     .sums = FVI_NAME(tile_sums),
+    .copy = FVI_NAME(copy),
     .transpose = FVI_NAME(transpose),
     .planes = FVI_NAME(planes_list),
     .split = FVI_NAME(planes_split),

@@ -65,8 +65,10 @@ typedef void fvi_tile_runs_fn(const fvi_tile_runs *call);
 /* out[j] += or = sum of b[i * step + j] over count pixels i. Bias gradient. */
 typedef void fvi_tile_sums_fn(const float *b, size_t step, size_t count, float *out, int columns,
                               bool is_added);
-/* to[d * width + c] = from[c * depth + d] for c < rows, 0 for rows <= c < width; width is a
-   multiple of lanes. Weights into transposed panels. */
+/* Weights into panels of `width` columns, a multiple of lanes, zeros behind the last:
+   to[d * width + c] = from[d * step + c] for c < columns, or from[c * depth + d] for c < rows. */
+typedef void fvi_tile_copy_fn(float *to, ptrdiff_t width, const float *from, ptrdiff_t step,
+                              ptrdiff_t depth, ptrdiff_t columns);
 typedef void fvi_tile_transpose_fn(float *to, ptrdiff_t width, const float *from, ptrdiff_t depth,
                                    ptrdiff_t rows);
 
@@ -99,6 +101,7 @@ struct fvi_tile_table {
     fvi_tile_runs_fn *const *spread;       /* as rows */
     fvi_tile_runs_fn *const *spread_pairs; /* as pairs */
     fvi_tile_sums_fn *sums;                /* of up to vectors_max vectors */
+    fvi_tile_copy_fn *copy;
     fvi_tile_transpose_fn *transpose;
     fvi_tile_planes_fn *const *planes; /* [lanes / 2][2] */
     fvi_planes_split_fn *split;
