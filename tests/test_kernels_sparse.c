@@ -59,8 +59,8 @@ static void draw_case(sparse_case *c)
     if (g->H < 1) g->H = 1;
     if (g->W < 1) g->W = 1;
     *p = (fvi_pool){.H = g->OH, .W = g->OW, .C = g->F};
-    p->KH = draw(c, 1, g->OH);
-    p->KW = draw(c, 1, g->OW);
+    p->KH = draw(c, 1, g->OH < 6 ? g->OH : 6); /* what a window sees must fit a block */
+    p->KW = draw(c, 1, g->OW < 6 ? g->OW : 6);
     p->SH = draw(c, 1, p->KH);
     p->SW = draw(c, 1, p->KW);
     p->pad_top = draw(c, 0, p->KH - 1);
@@ -70,11 +70,13 @@ static void draw_case(sparse_case *c)
     if (p->H + p->pad_top < p->KH) p->pad_top = 0, p->OH = 1;
     if (p->W + p->pad_left < p->KW) p->pad_left = 0, p->OW = 1;
     c->N = draw(c, 0, 4);
-    if (c->stream % 50 == 0) { /* a block with more rows over the border than are kept */
-        *g = (fvi_conv){1, 9, 16, 2, 1, 5, 1, 1, 1, 1, 0, 4, 1, 13, 1};
-        *p = (fvi_pool){
-            .H = 1, .W = 13, .C = 2, .KH = 1, .KW = 1, .SH = 1, .SW = 1, .OH = 1, .OW = 13};
-        c->N = 12;
+    if (c->stream % 50 == 0) { /* several blocks, beside and below each other */
+        *g = (fvi_conv){38, 152, 4, 3, 3, 3, 1, 1, 1, 1, 1, 1, 38, 152, 1};
+        *p = (fvi_pool){38, 152, 3, 2, 2, 2, 2, 0, 0, 19, 76};
+        c->N = 2;
+    } else if (c->stream % 50 == 1) { /* places that no byte holds; rows of several calls */
+        *g = (fvi_conv){34, 34, 2, 3, 17, 9, 1, 1, 1, 1, 8, 4, 34, 34, 1};
+        *p = (fvi_pool){34, 34, 3, 16, 17, 16, 17, 0, 0, 2, 2};
     }
     c->is_clipped = draw(c, 0, 1);
 }
@@ -149,20 +151,45 @@ static void test_random_geometries(void **state)
 static void test_when_it_pays(void **state)
 {
     (void)state;
-    fvi_conv g = {.groups = 1, .DW = 1};
-    fvi_pool p = {.KH = 4, .KW = 4};
-    assert_true(fvi_conv_sparse_pays(&g, &p));
+    const fvi_conv first = {.H = 64,
+                            .W = 64,
+                            .C = 3,
+                            .F = 9,
+                            .KH = 3,
+                            .KW = 3,
+                            .SH = 1,
+                            .SW = 1,
+                            .DH = 1,
+                            .DW = 1,
+                            .OH = 64,
+                            .OW = 64,
+                            .groups = 1};
+    fvi_pool p = {.KH = 4, .KW = 4, .SH = 4, .SW = 4};
+    assert_true(fvi_conv_sparse_pays(&first, &p)); /* large windows */
     p.KW = 3;
+    assert_false(fvi_conv_sparse_pays(&first, &p));
+    fvi_conv g = first;
+    g.F = 8;
+    assert_true(fvi_conv_sparse_pays(&g, &p)); /* few filters, short rows */
+    p.KW = p.KH = 2;
+    assert_true(fvi_conv_sparse_pays(&g, &p));
+    p.KW = 1;
     assert_false(fvi_conv_sparse_pays(&g, &p));
-    p.KW = 4;
+    p.KW = 2;
+    g.KW = 6;
+    assert_false(fvi_conv_sparse_pays(&g, &p));
+    p.KH = p.KW = 4;
+    g = first;
     g.groups = 2;
     assert_false(fvi_conv_sparse_pays(&g, &p));
-    g.groups = 1;
+    g = first;
     g.DW = 2;
     assert_false(fvi_conv_sparse_pays(&g, &p));
-    g.DW = 1;
-    g.KW = 3;
-    g.C = 200;
+    g = first;
+    g.C = 400; /* what a window sees does not fit a block */
+    assert_false(fvi_conv_sparse_pays(&g, &p));
+    g.C = 1 << 30;
+    g.KW = 1 << 30;
     assert_false(fvi_conv_sparse_pays(&g, &p));
 }
 

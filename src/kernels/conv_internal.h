@@ -38,6 +38,9 @@ void fvi_scatter_run(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_
                      const float *dy, const float *w, bool is_added, const float *mask,
                      float *scratch);
 
+/* conv_sparse.c */
+size_t fvi_sparse_scratch(const fvi_conv_shape *s);
+
 /* One axis of a gather: output i lies at index start + i*step and reads source index
    i*source_step + source_first + t*gap in tap t, which meets kernel index
    kernel_first + t*kernel_step. */

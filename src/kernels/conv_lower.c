@@ -168,6 +168,8 @@ fv_status fvi_conv_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv 
     const size_t copies = copy * (size_t)(fvi_conv_shards(&sums) - (P == 1));
     *floats = forward > backward ? forward : backward;
     if (copies > *floats) *floats = copies;
+    const size_t sparse = fvi_sparse_scratch(&s);
+    if (sparse > *floats) *floats = sparse;
     return FV_OK;
 }
 

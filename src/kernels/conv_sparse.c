@@ -3,150 +3,209 @@
    has a gradient, and there are far fewer products than outputs. */
 
 /* dw[:, :, :, f] = sum over windows of dy[window, f] times the patch of x under the output that was
-   the window's maximum. A patch's rows are contiguous, so a channel's dw is summed as KH rows of
-   KW * C floats, of many windows at a time in registers: to the tile that sums runs, a window is a
-   run of one pixel. */
+   the window's maximum. A patch's rows of KW * C floats are contiguous. So pictures are taken by
+   blocks of windows: what these see of x is copied with its padding, then for each filter the
+   patches that count are listed and summed in registers, a vector of each row at a time. */
 
 #include "kernels/conv_internal.h"
 
 #include <string.h>
 
-#define SPARSE_WINDOWS 128 /* of one block, whose sum starts from zero */
-#define SPARSE_COPIES 4096 /* floats of patch rows that are copied with their padding */
+#define SPARSE_WINDOWS 256 /* of one block at most */
+#define SPARSE_COPIES 6144 /* floats of x that a block sees, at most */
+#define SPARSE_SLACK 16    /* that a vector may read behind them */
+#define SPARSE_FILTERS 4   /* of one task */
 #define SPARSE_AREA 16     /* outputs of a window from which few of them have a gradient */
+#define SPARSE_FEW 8       /* filters that leave half of a vector empty otherwise */
+#define SPARSE_NARROW 16   /* floats of a patch's row that fit a vector */
 
 typedef struct sparse_plan {
     const fvi_tile_table *tiles;
     const fvi_conv *g;
     const fvi_pool_gradient *from;
-    int N;
-    float *dw, *db, *sums; /* sums: [F][KH][KW * C] */
+    ptrdiff_t N, width;    /* of a row of sums: KW * C in whole vectors */
+    ptrdiff_t high, wide;  /* windows of a block */
+    ptrdiff_t pitch;       /* floats of a row of a block's copy of x */
+    int32_t down, right;   /* from an output to the one below, beside, in the copy */
+    int32_t offset[256];   /* of an output from its window's first, by its place */
+    float *dw, *db, *sums; /* sums: [F][KH][width] */
     const float *x;
 } sparse_plan;
 
-/* A window's gradient and the output it goes to. */
-typedef struct sparse_window {
-    const float *dy;
-    int n, oh, ow;
-} sparse_window;
+/* Windows [oy, oy + high) x [ox, ox + wide) of a picture and their copy of x, which begins under the
+   first kernel weight of the first window's first output. */
+typedef struct sparse_block {
+    ptrdiff_t n, oy, ox, high, wide;
+    float x[SPARSE_COPIES + SPARSE_SLACK];
+} sparse_block;
+
+/* Pixels of x that `windows` windows see along an axis. */
+static ptrdiff_t sparse_extent(ptrdiff_t windows, int pool_step, int pool_size, int step, int last)
+{
+    return ((windows - 1) * pool_step + pool_size - 1) * step + last + 1;
+}
+
+static ptrdiff_t sparse_high(const fvi_conv *g, const fvi_pool *p, ptrdiff_t windows)
+{
+    return sparse_extent(windows, p->SH, p->KH, g->SH, (g->KH - 1) * g->DH);
+}
+
+static ptrdiff_t sparse_wide(const fvi_conv *g, const fvi_pool *p, ptrdiff_t windows)
+{
+    return sparse_extent(windows, p->SW, p->KW, g->SW, g->KW - 1) * g->C;
+}
+
+static bool sparse_fits(const fvi_conv *g, const fvi_pool *p, ptrdiff_t high, ptrdiff_t wide)
+{
+    return high * wide <= SPARSE_WINDOWS &&
+           sparse_high(g, p, high) * sparse_wide(g, p, wide) <= SPARSE_COPIES;
+}
 
 bool fvi_conv_sparse_pays(const fvi_conv *g, const fvi_pool *p)
 {
-    const bool is_narrow = (int64_t)g->KW * g->C <= SPARSE_COPIES / 8;
-    return g->groups <= 1 && g->DW == 1 && is_narrow && (int64_t)p->KH * p->KW >= SPARSE_AREA;
+    const int64_t area = (int64_t)p->KH * p->KW, row = (int64_t)g->KW * g->C;
+    const bool is_few = g->F <= SPARSE_FEW && row <= SPARSE_NARROW && area >= 4;
+    const int64_t most = SPARSE_COPIES; /* what exceeds it alone need not be multiplied */
+    const bool is_small = area <= most && row <= most && (int64_t)g->KH * g->DH <= most &&
+                          (int64_t)p->KH * g->SH <= most && (int64_t)p->KW * g->SW * g->C <= most;
+    return g->groups <= 1 && g->DW == 1 && (is_few || area >= SPARSE_AREA) && is_small &&
+           sparse_fits(g, p, 1, 1);
 }
 
-/* The windows [first, last) of channel f, of all images, that pass something back; how many. */
-static size_t sparse_windows(const sparse_plan *plan, sparse_window *window, size_t first,
-                             size_t last, int f)
+size_t fvi_sparse_scratch(const fvi_conv_shape *s)
+{
+    return (size_t)(s->F * s->KH * (s->KW * s->C + SPARSE_SLACK - 1));
+}
+
+/* Copies what the block sees of x, zeros for what lies outside. */
+static void sparse_copy(const sparse_plan *plan, sparse_block *b)
+{
+    const fvi_conv *g = plan->g;
+    const fvi_pool *p = plan->from->pool;
+    const ptrdiff_t rows = sparse_high(g, p, b->high);
+    const ptrdiff_t ih = (b->oy * p->SH - p->pad_top) * g->SH - g->pad_top;
+    const ptrdiff_t iw = (b->ox * p->SW - p->pad_left) * g->SW - g->pad_left;
+    const float *image = plan->x + b->n * g->H * g->W * g->C;
+    for (ptrdiff_t i = 0; i < rows; ++i) {
+        float *to = b->x + i * plan->pitch;
+        if (ih + i < 0 || ih + i >= g->H)
+            memset(to, 0, (size_t)plan->pitch * sizeof *to);
+        else
+            fvi_conv_copy(to, image + (ih + i) * g->W * g->C, iw, iw + plan->pitch / g->C, g->W,
+                          g->C);
+    }
+    memset(b->x + rows * plan->pitch, 0, SPARSE_SLACK * sizeof *b->x);
+}
+
+/* The patches of filter f that the block's windows pass something back to; how many. */
+static inline __attribute__((always_inline)) size_t sparse_list(const sparse_plan *plan,
+                                                                const sparse_block *b,
+                                                                fvi_tile_patch *patch, ptrdiff_t f,
+                                                                const bool is_byte)
 {
     const fvi_pool *p = plan->from->pool;
-    const size_t image = (size_t)p->OH * (size_t)p->OW;
-    const bool is_byte = fvi_pool_place_bytes(p) == 1;
+    const uint8_t *bytes = plan->from->places;
+    const uint32_t *words = plan->from->places;
+    const uint32_t none = is_byte ? UINT8_MAX : UINT32_MAX, KW = (uint32_t)p->KW;
     size_t count = 0;
-    for (size_t i = first; i < last; ++i) {
-        const size_t at = i * (size_t)p->C + (size_t)f;
-        const uint32_t place = is_byte ? ((const uint8_t *)plan->from->places)[at]
-                                       : ((const uint32_t *)plan->from->places)[at];
-        if (place == (is_byte ? UINT8_MAX : UINT32_MAX)) continue;
-        const int row = (int)(i % image) / p->OW, column = (int)(i % image) % p->OW;
-        window[count++] = (sparse_window){
-            .dy = plan->from->dy + at,
-            .n = (int)(i / image),
-            .oh = row * p->SH - p->pad_top + (int)(place / (uint32_t)p->KW),
-            .ow = column * p->SW - p->pad_left + (int)(place % (uint32_t)p->KW),
-        };
+    for (ptrdiff_t i = 0; i < b->high; ++i) {
+        const ptrdiff_t row = ((b->n * p->OH + b->oy + i) * p->OW + b->ox) * p->C + f;
+        const float *dy = plan->from->dy + row;
+        int32_t x = (int32_t)(i * p->SH) * plan->down;
+        for (ptrdiff_t j = 0; j < b->wide; ++j, x += p->SW * plan->right) {
+            const uint32_t place = is_byte ? bytes[row + j * p->C] : words[row + j * p->C];
+            patch[count].by = dy[j * p->C];
+            if (is_byte)
+                patch[count].at = x + plan->offset[place];
+            else if (place != none)
+                patch[count].at =
+                    x + (int32_t)(place / KW) * plan->down + (int32_t)(place % KW) * plan->right;
+            count += place != none;
+        }
     }
     return count;
 }
 
-/* Adds the windows' products to one kernel row of `columns` floats: out += dy * (base + first). */
-static void sparse_add(const sparse_plan *plan, const fvi_tile_run *run, size_t runs,
-                       const float *base, float *out, size_t columns)
-{
-    const size_t lanes = (size_t)plan->tiles->lanes;
-    const size_t width = lanes * (size_t)plan->tiles->vectors_max;
-    for (size_t j = 0; j < columns && runs > 0; j += width) {
-        const size_t left = columns - j < width ? columns - j : width;
-        const fvi_tile_runs call = {.run = run,
-                                    .runs = runs,
-                                    .b = base + j,
-                                    .b_step = 1,
-                                    .out = out + j,
-                                    .columns = (int)left,
-                                    .is_added = true,
-                                    .ahead = (const char *)base};
-        plan->tiles->runs[(left - 1) / lanes](&call);
-    }
-}
-
-/* One kernel row of one channel. Rows of patches that reach over a border, or so near the end of x
-   that whole vectors would be read behind it, are copied. */
-static void sparse_row(const sparse_plan *plan, const sparse_window *window, size_t windows, int kh,
-                       float *out)
+static void sparse_filter(const sparse_plan *plan, const sparse_block *b, ptrdiff_t f, float *bias)
 {
     const fvi_conv *g = plan->g;
-    const size_t columns = (size_t)g->KW * (size_t)g->C, C = (size_t)g->C;
-    const size_t lanes = (size_t)plan->tiles->lanes;
-    const size_t wide = (columns + lanes - 1) / lanes * lanes;
-    const size_t image = (size_t)g->H * (size_t)g->W * C, all = (size_t)plan->N * image;
-    fvi_tile_run inside[SPARSE_WINDOWS], copied[SPARSE_WINDOWS];
-    float copy[SPARSE_COPIES];
-    size_t n_inside = 0, n_copied = 0;
-    for (size_t i = 0; i < windows; ++i) {
-        const sparse_window *w = &window[i];
-        const int ih = w->oh * g->SH - g->pad_top + kh * g->DH, iw = w->ow * g->SW - g->pad_left;
-        if (ih < 0 || ih >= g->H) continue;
-        const float *row = plan->x + (size_t)w->n * image + (size_t)ih * (size_t)g->W * C;
-        const bool is_inside = iw >= 0 && iw + g->KW <= g->W;
-        const size_t at = is_inside ? (size_t)(row - plan->x) + (size_t)iw * C : 0;
-        if (is_inside && at + wide <= all) {
-            inside[n_inside++] = (fvi_tile_run){.a = w->dy, .first = at, .count = 1};
-            continue;
+    const ptrdiff_t lanes = plan->tiles->patch_lanes, step = g->DH * plan->pitch;
+    fvi_tile_patch patch[SPARSE_WINDOWS + 1]; /* one is written behind the last */
+    const size_t count = fvi_pool_place_bytes(plan->from->pool) == 1
+                             ? sparse_list(plan, b, patch, f, true)
+                             : sparse_list(plan, b, patch, f, false);
+    float *sums = plan->sums + f * g->KH * plan->width, unused = 0;
+    for (ptrdiff_t kh = 0; kh < g->KH; kh += FVI_PATCH_ROWS) {
+        const ptrdiff_t left = g->KH - kh, rows = left < FVI_PATCH_ROWS ? left : FVI_PATCH_ROWS;
+        for (ptrdiff_t j = 0; j < plan->width; j += lanes) {
+            const fvi_tile_patches call = {.patch = patch,
+                                           .count = count,
+                                           .x = b->x + kh * step + j,
+                                           .row_step = step,
+                                           .out = sums + kh * plan->width + j,
+                                           .out_step = plan->width,
+                                           .total = kh + j == 0 ? bias : &unused};
+            plan->tiles->patches[rows - 1](&call);
         }
-        if ((n_copied + 1) * wide > SPARSE_COPIES) {
-            sparse_add(plan, copied, n_copied, copy, out, columns);
-            n_copied = 0;
-        }
-        memset(copy + n_copied * wide, 0, wide * sizeof *copy);
-        fvi_conv_copy(copy + n_copied * wide, row, iw, iw + g->KW, g->W, g->C);
-        copied[n_copied] = (fvi_tile_run){.a = w->dy, .first = n_copied * wide, .count = 1};
-        ++n_copied;
     }
-    sparse_add(plan, inside, n_inside, plan->x, out, columns);
-    sparse_add(plan, copied, n_copied, copy, out, columns);
 }
 
-static void sparse_channel(void *context, size_t f)
+/* Blocks of all pictures in order, for some of the filters. */
+static void sparse_filters(void *context, size_t task)
 {
     const sparse_plan *plan = context;
     const fvi_conv *g = plan->g;
     const fvi_pool *p = plan->from->pool;
-    const size_t columns = (size_t)g->KW * (size_t)g->C, size = (size_t)g->KH * columns;
-    const size_t all = (size_t)plan->N * (size_t)p->OH * (size_t)p->OW;
-    float *sums = plan->sums + f * size, bias = 0;
-    sparse_window window[SPARSE_WINDOWS];
-    memset(sums, 0, size * sizeof *sums);
-    for (size_t first = 0; first < all; first += SPARSE_WINDOWS) {
-        const size_t last = all - first < SPARSE_WINDOWS ? all : first + SPARSE_WINDOWS;
-        const size_t windows = sparse_windows(plan, window, first, last, (int)f);
-        float sum = 0;
-        for (size_t i = 0; i < windows; ++i)
-            sum += *window[i].dy;
-        bias += sum;
-        for (int kh = 0; kh < g->KH; ++kh)
-            sparse_row(plan, window, windows, kh, sums + (size_t)kh * columns);
+    const ptrdiff_t f0 = (ptrdiff_t)task * SPARSE_FILTERS, left = g->F - f0;
+    const ptrdiff_t count = left < SPARSE_FILTERS ? left : SPARSE_FILTERS;
+    const ptrdiff_t row = (ptrdiff_t)g->KW * g->C;
+    float bias[SPARSE_FILTERS] = {0}, *sums = plan->sums + f0 * g->KH * plan->width;
+    sparse_block b;
+    memset(sums, 0, (size_t)(count * g->KH * plan->width) * sizeof *sums);
+    for (b.n = 0; b.n < plan->N; ++b.n) {
+        for (b.oy = 0; b.oy < p->OH; b.oy += plan->high) {
+            b.high = p->OH - b.oy < plan->high ? p->OH - b.oy : plan->high;
+            for (b.ox = 0; b.ox < p->OW; b.ox += plan->wide) {
+                b.wide = p->OW - b.ox < plan->wide ? p->OW - b.ox : plan->wide;
+                sparse_copy(plan, &b);
+                for (ptrdiff_t f = 0; f < count; ++f)
+                    sparse_filter(plan, &b, f0 + f, &bias[f]);
+            }
+        }
     }
-    if (plan->db) plan->db[f] = bias;
-    for (size_t i = 0; i < size; ++i)
-        plan->dw[i * (size_t)g->F + f] = sums[i];
+    for (ptrdiff_t f = 0; f < count; ++f) {
+        if (plan->db) plan->db[f0 + f] = bias[f];
+        for (ptrdiff_t i = 0; i < g->KH * row; ++i)
+            plan->dw[i * g->F + f0 + f] = sums[(f * g->KH + i / row) * plan->width + i % row];
+    }
 }
 
 void fvi_conv_sparse_gradient(const fvi_kernels *k, fvi_threads *threads, const fvi_conv *g, int N,
                               float *dw, float *db, const float *x, const fvi_pool_gradient *dy,
                               float *scratch)
 {
-    sparse_plan plan = {
-        .tiles = k->tiles, .g = g, .from = dy, .N = N, .dw = dw, .db = db, .sums = scratch, .x = x};
-    fvi_parallel_for(threads, (size_t)g->F, sparse_channel, &plan);
+    const fvi_pool *p = dy->pool;
+    const ptrdiff_t lanes = k->tiles->patch_lanes, row = (ptrdiff_t)g->KW * g->C;
+    sparse_plan plan = {.tiles = k->tiles,
+                        .g = g,
+                        .from = dy,
+                        .N = N,
+                        .width = (row + lanes - 1) / lanes * lanes,
+                        .high = 1,
+                        .wide = 1,
+                        .dw = dw,
+                        .db = db,
+                        .sums = scratch,
+                        .x = x};
+    while (plan.wide < p->OW && sparse_fits(g, p, 1, plan.wide + 1))
+        ++plan.wide;
+    while (plan.high < p->OH && sparse_fits(g, p, plan.high + 1, plan.wide))
+        ++plan.high;
+    plan.pitch = sparse_wide(g, p, plan.wide);
+    plan.down = (int32_t)(g->SH * plan.pitch);
+    plan.right = g->SW * g->C;
+    for (int i = 0; i < 255 && i < p->KH * p->KW; ++i)
+        plan.offset[i] = i / p->KW * plan.down + i % p->KW * plan.right;
+    const size_t tasks = ((size_t)g->F + SPARSE_FILTERS - 1) / SPARSE_FILTERS;
+    fvi_parallel_for(threads, tasks, sparse_filters, &plan);
 }

@@ -23,6 +23,8 @@ typedef int kernels_avx512_unused; /* a file must not be empty on other processo
 #define FVI_FMA(a, b, c) _mm512_fmadd_ps((a), (b), (c))
 #define FVI_SQRT(v) _mm512_sqrt_ps(v)
 #define FVI_DIVIDE(a, b) avx512_divide((a), (b))
+#define FVI_PATCH_LANES 8
+#define FVI_PATCH_FMA(a, b, c) _mm256_fmadd_ps((a), (b), (c))
 #define FVI_SQUARE 16
 #define FVI_TURN(to, width, from, step) avx512_turn((to), (width), (from), (step))
 #define FVI_FLUSH(v, some) /* one test, and a load or a move with zeros */                         \
@@ -94,6 +96,7 @@ static inline __attribute__((always_inline)) void avx512_turn(float *to, ptrdiff
 
 #include "kernels/kernels_tile.h"
 #include "kernels/kernels_pack.h"
+#include "kernels/kernels_patches.h"
 #include "kernels/kernels_planes.h"
 #include "kernels/kernels_depthwise.h"
 #include "kernels/kernels_curves.h"

@@ -65,6 +65,26 @@ typedef void fvi_tile_runs_fn(const fvi_tile_runs *call);
 /* out[j] += or = sum of b[i * step + j] over count pixels i. Bias gradient. */
 typedef void fvi_tile_sums_fn(const float *b, size_t step, size_t count, float *out, int columns,
                               bool is_added);
+/* out[m * out_step ...] += sum over patches of by * x[at + m * row_step ...], a vector of each of m
+   rows; total += sum of by. Weight gradient behind a max pooling. */
+typedef struct fvi_tile_patch {
+    int32_t at;
+    float by;
+} fvi_tile_patch;
+
+typedef struct fvi_tile_patches {
+    const fvi_tile_patch *patch;
+    size_t count;
+    const float *x;
+    ptrdiff_t row_step;
+    float *out;
+    ptrdiff_t out_step;
+    float *total;
+} fvi_tile_patches;
+
+typedef void fvi_tile_patches_fn(const fvi_tile_patches *call);
+#define FVI_PATCH_ROWS 7 /* of one call, at most */
+
 /* Weights into panels of `width` columns, a multiple of lanes, zeros behind the last:
    to[d * width + c] = from[d * step + c] for c < columns, or from[c * depth + d] for c < rows. */
 typedef void fvi_tile_copy_fn(float *to, ptrdiff_t width, const float *from, ptrdiff_t step,
@@ -101,6 +121,8 @@ struct fvi_tile_table {
     fvi_tile_runs_fn *const *spread;       /* as rows */
     fvi_tile_runs_fn *const *spread_pairs; /* as pairs */
     fvi_tile_sums_fn *sums;                /* of up to vectors_max vectors */
+    int patch_lanes;                       /* floats of its vectors */
+    fvi_tile_patches_fn *const *patches;   /* [FVI_PATCH_ROWS], counted from 1 */
     fvi_tile_copy_fn *copy;
     fvi_tile_transpose_fn *transpose;
     fvi_tile_planes_fn *const *planes; /* [lanes / 2][2] */
