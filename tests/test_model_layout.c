@@ -331,7 +331,8 @@ static void test_training(void **state)
     check_step(160, 4000, MANY, false); /* several chunks in each part */
 }
 
-/* A first convolution takes the gradient that a large pooling passes on as it is. */
+/* A first convolution takes the gradient that a large pooling, or one of few filters, passes on as it
+   is. */
 static void test_pooled_gradients(void **state)
 {
     (void)state;
@@ -352,7 +353,8 @@ static void test_pooled_gradients(void **state)
          {.pool_size = {8, 4}},
          true,
          false},
-        {{.filters = 4, .kernel_size = {3, 3}}, true, {.pool_size = {3, 3}}, false, false},
+        {{.filters = 9, .kernel_size = {3, 3}}, true, {.pool_size = {3, 3}}, false, false},
+        {{.filters = 4, .kernel_size = {3, 3}}, true, {.pool_size = {2, 2}}, true, false},
         {{.filters = 4, .kernel_size = {3, 3}, .activation = FV_TANH},
          false,
          {.pool_size = {4, 4}},

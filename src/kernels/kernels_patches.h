@@ -59,7 +59,7 @@ FVI_INLINE void FVI_NAME(patches)(const fvi_tile_patches *call, const int rows)
         FVI_NAME(patches)(call, m);                                                                \
     }
 #define FVI_PATCHES_ENTRY(m) FVI_NAME(patches_##m),
-#define FVI_EACH_PATCH(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+#define FVI_EACH_PATCH(X) X(1) X(2) X(3) X(4) X(5)
 FVI_EACH_PATCH(FVI_PATCHES_WRAP)
 
 static fvi_tile_patches_fn *const FVI_NAME(patches_list)[FVI_PATCH_ROWS] = {

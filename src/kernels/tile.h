@@ -83,7 +83,7 @@ typedef struct fvi_tile_patches {
 } fvi_tile_patches;
 
 typedef void fvi_tile_patches_fn(const fvi_tile_patches *call);
-#define FVI_PATCH_ROWS 7 /* of one call, at most */
+#define FVI_PATCH_ROWS 5 /* of one call, at most */
 
 /* Weights into panels of `width` columns, a multiple of lanes, zeros behind the last:
    to[d * width + c] = from[d * step + c] for c < columns, or from[c * depth + d] for c < rows. */
