@@ -38,6 +38,11 @@ void fvi_scatter_run(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_
                      const float *dy, const float *w, bool is_added, const float *mask,
                      float *scratch);
 
+/* conv_dot.c */
+bool fvi_dot_pays(const fvi_conv_shape *s); /* better than the gather? */
+void fvi_dot_run(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s, float *y,
+                 const float *x, const float *w, const float *b, bool is_clipped);
+
 /* conv_sparse.c */
 size_t fvi_sparse_scratch(const fvi_conv_shape *s);
 

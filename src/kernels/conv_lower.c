@@ -218,6 +218,10 @@ void fvi_conv_forward(const fvi_kernels *k, fvi_threads *threads, const fvi_conv
         fvi_planes_run(k, threads, &s, y, x, w, b, is_clipped);
         return;
     }
+    if (fvi_dot_pays(&s)) {
+        fvi_dot_run(k, threads, &s, y, x, w, b, is_clipped);
+        return;
+    }
     const ptrdiff_t P = conv_group(k, &s);
     if (P > 1) {
         conv_widen(scratch, &s, P, w, b);

@@ -46,6 +46,7 @@ static inline generic_part generic_sqrt(generic_part v)
 
 #include "kernels/kernels_tile.h"
 #include "kernels/kernels_pack.h"
+#include "kernels/kernels_dot.h"
 #include "kernels/kernels_patches.h"
 #include "kernels/kernels_planes.h"
 #include "kernels/kernels_depthwise.h"

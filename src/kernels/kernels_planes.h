@@ -161,6 +161,7 @@ static const fvi_tile_table FVI_NAME(tiles) = {
     .spread = FVI_NAME(spread_list),
     .spread_pairs = FVI_NAME(spreadpairs_list),
     .sums = FVI_NAME(tile_sums),
+    .dots = FVI_NAME(dots),
     .patch_lanes = FVI_PATCH_LANES,
     .patches = FVI_NAME(patches_list),
     .copy = FVI_NAME(copy),

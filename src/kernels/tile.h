@@ -85,6 +85,21 @@ typedef struct fvi_tile_patches {
 typedef void fvi_tile_patches_fn(const fvi_tile_patches *call);
 #define FVI_PATCH_ROWS 5 /* of one call, at most */
 
+/* out[i * out_step] = start + sum over d < depth of x[i * x_step + d] * w[d], for each row i; clipped: not
+   below 0. */
+typedef struct fvi_tile_dots {
+    const float *x;
+    ptrdiff_t x_step, rows;
+    const float *w;
+    size_t depth;
+    float *out;
+    ptrdiff_t out_step;
+    float start;
+    bool is_clipped;
+} fvi_tile_dots;
+
+typedef void fvi_tile_dots_fn(const fvi_tile_dots *call);
+
 /* Weights into panels of `width` columns, a multiple of lanes, zeros behind the last:
    to[d * width + c] = from[d * step + c] for c < columns, or from[c * depth + d] for c < rows. */
 typedef void fvi_tile_copy_fn(float *to, ptrdiff_t width, const float *from, ptrdiff_t step,
@@ -121,8 +136,9 @@ struct fvi_tile_table {
     fvi_tile_runs_fn *const *spread;       /* as rows */
     fvi_tile_runs_fn *const *spread_pairs; /* as pairs */
     fvi_tile_sums_fn *sums;                /* of up to vectors_max vectors */
-    int patch_lanes;                       /* floats of its vectors */
-    fvi_tile_patches_fn *const *patches;   /* [FVI_PATCH_ROWS], counted from 1 */
+    fvi_tile_dots_fn *dots;
+    int patch_lanes;                     /* floats of its vectors */
+    fvi_tile_patches_fn *const *patches; /* [FVI_PATCH_ROWS], counted from 1 */
     fvi_tile_copy_fn *copy;
     fvi_tile_transpose_fn *transpose;
     fvi_tile_planes_fn *const *planes; /* [lanes / 2][2] */
