@@ -364,6 +364,7 @@ static void test_chosen_geometries(void **state)
         {37, {1, 1, 700, 300, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1}},  /* dense */
         {5, {7, 7, 5, 11, 7, 7, 1, 1, 1, 1, 0, 0, 1, 1, 1}},      /* dense in disguise */
         {17, {1, 1, 1000, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1}},   /* dense with one output */
+        {3, {5, 7, 131, 1, 1, 1, 1, 1, 1, 1, 0, 0, 5, 7, 1}},     /* a map of one channel */
         {3, {5, 4, 256, 3, 1, 1, 2, 2, 1, 1, 1, 1, 4, 3, 1}},     /* few outputs, padding alone */
         {5, {7, 6, 30, 47, 1, 1, 1, 1, 1, 1, 0, 0, 7, 6, 1}},     /* pointwise */
         {3, {9, 8, 30, 47, 1, 1, 2, 3, 1, 1, 0, 0, 5, 3, 1}},     /* pointwise with strides */

@@ -27,16 +27,17 @@ FVI_INLINE void FVI_NAME(turn)(float *to, ptrdiff_t width, const float *from, pt
 }
 #endif
 
-/* A square of which only `rows` and `depth` are there: by way of whole ones. */
+/* A square of which only `rows` and `depth` are there. */
 static void FVI_NAME(turn_part)(float *to, ptrdiff_t width, const float *from, ptrdiff_t step,
                                 ptrdiff_t rows, ptrdiff_t depth)
 {
-    float whole[FVI_SQUARE][FVI_SQUARE] = {{0}}, turned[FVI_SQUARE][FVI_SQUARE];
-    for (ptrdiff_t c = 0; c < rows; ++c)
-        memcpy(whole[c], from + c * step, (size_t)depth * sizeof *from);
-    FVI_TURN(&turned[0][0], FVI_SQUARE, &whole[0][0], FVI_SQUARE);
-    for (ptrdiff_t d = 0; d < depth; ++d)
-        memcpy(to + d * width, turned[d], sizeof turned[d]);
+    for (ptrdiff_t d = 0; d < depth; ++d, to += width, ++from) {
+        ptrdiff_t c = 0;
+        for (; c < rows; ++c)
+            to[c] = from[c * step];
+        for (; c < FVI_SQUARE; ++c)
+            to[c] = 0;
+    }
 }
 
 /* FVI_SQUARE rows, of which only some are there, become columns. Where a line's last square is not
