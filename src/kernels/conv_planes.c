@@ -107,6 +107,18 @@ static void planes_row(const planes_plan *plan, const float *planes, float *y)
     }
 }
 
+/* Fetches what the band after [r0, r1), or the next image, reads beyond this one's rows: as much as
+   an output row goes ahead. */
+static void planes_fetch(const planes_plan *plan, ptrdiff_t n, ptrdiff_t r)
+{
+    const fvi_conv_shape *s = plan->s;
+    const ptrdiff_t under = (plan->band - 1) * s->SH + (s->KH - 1) * s->DH + 1;
+    const ptrdiff_t row = n * s->H + r * s->SH - s->pad_top + under, size = s->W * s->C;
+    const char *from = (const char *)plan->x + row * size * (ptrdiff_t)sizeof(float);
+    for (ptrdiff_t i = 0; i < s->SH * size * (ptrdiff_t)sizeof(float); i += 64)
+        __builtin_prefetch(from + i);
+}
+
 static void planes_task(void *context, size_t task)
 {
     const planes_plan *plan = context;
@@ -118,9 +130,11 @@ static void planes_task(void *context, size_t task)
     float planes[PLANES_BAND];
     for (ptrdiff_t n = n0; n < n1; ++n) {
         planes_fill(plan, planes, n, r0, r1);
-        for (ptrdiff_t r = r0; r < r1; ++r)
+        for (ptrdiff_t r = r0; r < r1; ++r) {
+            planes_fetch(plan, n, r);
             planes_row(plan, planes + (r - r0) * s->SH * s->C * plan->width,
                        plan->y + (n * s->OH + r) * s->OW * s->F);
+        }
     }
 }
 

@@ -105,8 +105,9 @@ FVI_INLINE void FVI_NAME(max_meet)(FVI_NAME(best) * best, FVI_VECTOR v, FVI_BITS
 }
 
 /* Brings together what `beside` pixels of C lanes gave, in the first C lanes: lane i holds pixel i
-   / C after the one that its place says. */
-FVI_INLINE FVI_NAME(best) FVI_NAME(max_fold)(FVI_NAME(best) all, int beside, int C)
+   / C after the one that its place says, where that is asked for. */
+FVI_INLINE FVI_NAME(best)
+    FVI_NAME(max_fold)(FVI_NAME(best) all, int beside, int C, const bool is_placed)
 {
     FVI_NAME(best) best = all;
     for (int i = 1; i < beside; ++i) {
@@ -114,6 +115,10 @@ FVI_INLINE FVI_NAME(best) FVI_NAME(max_fold)(FVI_NAME(best) all, int beside, int
         for (int lane = 0; lane < FVI_LANES; ++lane)
             from[lane] = (uint32_t)(lane + i * C);
         const FVI_VECTOR v = FVI_NAME(permute)(all.most, from);
+        if (!is_placed) {
+            FVI_NAME(max_meet)(&best, v, best.place);
+            continue;
+        }
         const FVI_BITS place =
             (FVI_BITS)FVI_NAME(permute)((FVI_VECTOR)all.place, from) + (uint32_t)i;
         /* What is as large and comes before takes part as if it were the first. */
@@ -232,7 +237,7 @@ FVI_INLINE void FVI_NAME(max_pixel)(const FVI_NAME(pool_job) * j, FVI_NAME(windo
     const FVI_NAME(best) best = FVI_NAME(max_fold)(
         is_whole ? FVI_NAME(max_walk)(j->p, in, j->x, FVI_LANES, beside)
                  : FVI_NAME(max_walk)(j->p, in, j->x, channels * (size_t)beside, beside),
-        beside, j->p->C);
+        beside, j->p->C, size > 0);
     if (is_whole)
         FVI_NAME(max_store)(j, best, out, FVI_LANES, size, is_clipped);
     else
