@@ -25,6 +25,7 @@ typedef int kernels_avx512_unused; /* a file must not be empty on other processo
 #define FVI_DIVIDE(a, b) avx512_divide((a), (b))
 #define FVI_PATCH_LANES 8
 #define FVI_PATCH_FMA(a, b, c) _mm256_fmadd_ps((a), (b), (c))
+#define FVI_QUARTER(v, i) _mm512_extractf32x4_ps((v), (i)) /* to memory without a shuffle */
 #define FVI_SQUARE 16
 #define FVI_TURN(to, width, from, step) avx512_turn((to), (width), (from), (step))
 #define FVI_FLUSH(v, some) /* one test, and a load or a move with zeros */                         \

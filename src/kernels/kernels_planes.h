@@ -26,37 +26,82 @@ static void FVI_NAME(planes_split)(float *to, ptrdiff_t step, const float *from,
                 to[c * step + i] = from[i * C + c];
 }
 
-/* Lane by lane from two vectors in turn: what comes of their lower halves, of their upper. */
+/* In each quarter of four lanes, the first two of a and b in turn, the last two, and the same in
+   pairs. */
 #if FVI_LANES == 16
-#define FVI_ZIP(a, b, i)                                                                           \
-    __builtin_shufflevector(a, b, (i) + 0, (i) + 16, (i) + 1, (i) + 17, (i) + 2, (i) + 18,         \
-                            (i) + 3, (i) + 19, (i) + 4, (i) + 20, (i) + 5, (i) + 21, (i) + 6,      \
-                            (i) + 22, (i) + 7, (i) + 23)
+#define FVI_LOW(a, b)                                                                              \
+    __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29)
+#define FVI_HIGH(a, b)                                                                             \
+    __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31)
+#define FVI_FRONT(a, b)                                                                            \
+    __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
+#define FVI_BACK(a, b)                                                                             \
+    __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31)
 #elif FVI_LANES == 8
-#define FVI_ZIP(a, b, i)                                                                           \
-    __builtin_shufflevector(a, b, (i) + 0, (i) + 8, (i) + 1, (i) + 9, (i) + 2, (i) + 10, (i) + 3,  \
-                            (i) + 11)
+#define FVI_LOW(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13)
+#define FVI_HIGH(a, b) __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15)
+#define FVI_FRONT(a, b) __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13)
+#define FVI_BACK(a, b) __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15)
 #else
-#define FVI_ZIP(a, b, i) __builtin_shufflevector(a, b, (i) + 0, (i) + 4, (i) + 1, (i) + 5)
+#define FVI_LOW(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
+#define FVI_HIGH(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
+#define FVI_FRONT(a, b) __builtin_shufflevector(a, b, 0, 1, 4, 5)
+#define FVI_BACK(a, b) __builtin_shufflevector(a, b, 2, 3, 6, 7)
 #endif
-#define FVI_ZIP_LOW(a, b) FVI_ZIP(a, b, 0)
-#define FVI_ZIP_HIGH(a, b) FVI_ZIP(a, b, FVI_LANES / 2)
 
-/* Eight rows of one vector to eight vectors, in which the rows of a lane follow each other: three
-   times, each of the first four is zipped with its partner of the last four. */
-FVI_INLINE void FVI_NAME(planes_turn)(FVI_VECTOR v[8])
+typedef float FVI_NAME(four) __attribute__((vector_size(16), aligned(4), may_alias));
+
+FVI_INLINE FVI_NAME(four) FVI_NAME(quarter)(FVI_VECTOR v, const int q)
+{
+#if FVI_LANES == 16
+    if (q == 3) return (FVI_NAME(four))FVI_QUARTER(v, 3);
+    if (q == 2) return (FVI_NAME(four))FVI_QUARTER(v, 2);
+    if (q == 1) return (FVI_NAME(four))FVI_QUARTER(v, 1);
+#elif FVI_LANES > 4
+    if (q == 1) return __builtin_shufflevector(v, v, 4, 5, 6, 7);
+#endif
+    (void)q;
+    return __builtin_shufflevector(v, v, 0, 1, 2, 3);
+}
+
+/* Four rows of a vector: quarter q of number i of what comes out holds lane 4 * q + i of each. */
+FVI_INLINE void FVI_NAME(planes_turn)(FVI_VECTOR v[4])
+{
+    const FVI_VECTOR low = FVI_LOW(v[0], v[1]), low_2 = FVI_LOW(v[2], v[3]);
+    const FVI_VECTOR high = FVI_HIGH(v[0], v[1]), high_2 = FVI_HIGH(v[2], v[3]);
+    v[0] = FVI_FRONT(low, low_2);
+    v[1] = FVI_BACK(low, low_2);
+    v[2] = FVI_FRONT(high, high_2);
+    v[3] = FVI_BACK(high, high_2);
+}
+
+/* Filters [f, f + 4) of FVI_LANES pixels, as many of them as there are. */
+FVI_INLINE void FVI_NAME(planes_quad)(FVI_VECTOR v[4], const float *from, ptrdiff_t step,
+                                      ptrdiff_t f, ptrdiff_t F, const float *bias, bool is_clipped)
 {
     FVI_UNROLL
-    for (int stage = 0; stage < 3; ++stage) {
-        FVI_VECTOR next[8];
+    for (int i = 0; i < 4; ++i) {
+        v[i] = (FVI_VECTOR){0};
+        if (f + i >= F) continue;
+        v[i] = FVI_LOAD(from + (f + i) * step);
+        if (bias) v[i] += FVI_SPLAT(bias[f + i]);
+        if (is_clipped) v[i] = FVI_NAME(clip)(v[i]);
+    }
+    FVI_NAME(planes_turn)(v);
+}
+
+/* Pixels of F floats from quads: each is written with four or eight floats, what is too many being
+   overwritten by the next. */
+FVI_INLINE void FVI_NAME(planes_put)(float *to, const FVI_VECTOR v[8], ptrdiff_t F,
+                                     const bool is_wide)
+{
+    FVI_UNROLL
+    for (int q = 0; q < FVI_LANES / 4; ++q) {
         FVI_UNROLL
-        for (int i = 0; i < 4; ++i) {
-            next[2 * i] = FVI_ZIP_LOW(v[i], v[i + 4]);
-            next[2 * i + 1] = FVI_ZIP_HIGH(v[i], v[i + 4]);
+        for (int i = 0; i < 4; ++i, to += F) {
+            *(FVI_NAME(four) *)to = FVI_NAME(quarter)(v[i], q);
+            if (is_wide) *(FVI_NAME(four) *)(to + 4) = FVI_NAME(quarter)(v[4 + i], q);
         }
-        FVI_UNROLL
-        for (int i = 0; i < 8; ++i)
-            v[i] = next[i];
     }
 }
 
@@ -65,30 +110,18 @@ FVI_INLINE void FVI_NAME(planes_turn)(FVI_VECTOR v[8])
 static void FVI_NAME(planes_join)(float *to, const float *from, ptrdiff_t step, ptrdiff_t n,
                                   ptrdiff_t F, const float *bias, bool is_clipped)
 {
-    for (ptrdiff_t i = 0; i < n; i += FVI_LANES, from += FVI_LANES) {
-        const ptrdiff_t here = n - i < FVI_LANES ? n - i : FVI_LANES;
+    for (; n > 0; n -= FVI_LANES, from += FVI_LANES, to += FVI_LANES * F) {
         FVI_VECTOR v[8];
-        FVI_UNROLL
-        for (int f = 0; f < 8; ++f) {
-            v[f] = (FVI_VECTOR){0};
-            if (f >= F) continue;
-            v[f] = FVI_LOAD(from + f * step);
-            if (bias) v[f] += FVI_SPLAT(bias[f]);
-            if (is_clipped) v[f] = FVI_NAME(clip)(v[f]);
-        }
-        FVI_NAME(planes_turn)(v);
-        float turned[8 * FVI_LANES];
-        float *out = F == 8 && here == FVI_LANES ? to + i * F : turned;
-        FVI_UNROLL
-        for (int k = 0; k < 8; ++k)
-            FVI_STORE(out + k * FVI_LANES, v[k]);
-        if (out != turned) continue;
-        float *pixel = to + i * F;
-        const float *end = pixel + here * F, *filters = turned;
-        for (; pixel + 8 <= end; pixel += F, filters += 8) /* the next pixels overwrite the rest */
-            memcpy(pixel, filters, 8 * sizeof *pixel);
-        for (; pixel < end; pixel += F, filters += 8)
-            memcpy(pixel, filters, (size_t)F * sizeof *pixel);
+        FVI_NAME(planes_quad)(v, from, step, 0, F, bias, is_clipped);
+        FVI_NAME(planes_quad)(v + 4, from, step, 4, F, bias, is_clipped);
+        const bool is_inside = n > FVI_LANES || (n == FVI_LANES && F % 4 == 0);
+        float room[FVI_LANES * 8 + 8], *out = is_inside ? to : room;
+        if (F > 4)
+            FVI_NAME(planes_put)(out, v, F, true);
+        else
+            FVI_NAME(planes_put)(out, v, F, false);
+        if (!is_inside)
+            memcpy(to, room, (size_t)((n < FVI_LANES ? n : FVI_LANES) * F) * sizeof *to);
     }
 }
 
