@@ -6,10 +6,12 @@
 #include <float.h>
 #include <limits.h>
 #include <math.h>
+#include <string.h>
 
 /* Sums over the batch are made in parts of so many rows and put together in order, so that they do
    not depend on the threads. */
-#define BATCHNORM_ROWS 4096
+#define BATCHNORM_FLOATS 32768 /* of a part, which stays in a cache from one loop to the next */
+#define BATCHNORM_ROWS 128     /* fewest rows of a part */
 
 /* Where the weights stand in r->w; -1: there is none. */
 typedef struct batchnorm_geometry {
@@ -19,9 +21,22 @@ typedef struct batchnorm_geometry {
 
 /* ---- infer ---- */
 
-static size_t batchnorm_parts(size_t rows)
+static size_t batchnorm_part_rows(size_t C)
 {
-    return rows ? (rows - 1) / BATCHNORM_ROWS + 1 : 1;
+    const size_t rows = BATCHNORM_FLOATS / C;
+    return rows > BATCHNORM_ROWS ? rows : BATCHNORM_ROWS;
+}
+
+static size_t batchnorm_parts(size_t rows, size_t C)
+{
+    return rows ? (rows - 1) / batchnorm_part_rows(C) + 1 : 1;
+}
+
+/* Doubles of a record. Forward: number of rows, mean of each channel, sum of squares of what is
+   left. Backward: nothing, sum of dy, sum of dy * xhat. */
+static size_t batchnorm_record(size_t C)
+{
+    return 1 + 2 * C;
 }
 
 static fv_status batchnorm_vector(fvi_node *n, int *place, const char *name,
@@ -32,19 +47,21 @@ static fv_status batchnorm_vector(fvi_node *n, int *place, const char *name,
     return fvi_node_weight(n, name, (fv_shape){1, {g->C}}, initializer, g->C, g->C, is_state);
 }
 
-/* Scratch: sums of all parts, two of C doubles each, then three rows of C floats. State: mean,
-   1/sqrt(variance + epsilon), and the scale and offset that y was made with. */
+/* Scratch: records of all parts, then y's scale and offset when not training. State: mean,
+   1/sqrt(variance + epsilon), the scale and offset that y was made with, the coefficients of dx. */
 static fv_status batchnorm_room(fvi_node *n, const fvi_setup *setup)
 {
     const batchnorm_geometry *g = n->geometry;
     size_t C = (size_t)g->C, rows = 0, sums = 0;
+    const size_t record = batchnorm_record(C) * (sizeof(double) / sizeof(float));
     bool fits = fvi_mul(&rows, g->image_rows, (size_t)setup->max_batch) &&
-                fvi_mul(&sums, batchnorm_parts(rows), C * 2 * (sizeof(double) / sizeof(float))) &&
-                fvi_sum(&n->scratch_floats, sums, 3 * C);
+                fvi_mul(&sums, batchnorm_parts(rows, C), record) &&
+                fvi_sum(&n->scratch_floats, sums, 2 * C);
     if (!fits) {
         return fvi_fail(FV_E_SHAPE, "batches of %d are too large to sum", setup->max_batch);
     }
-    n->state_fixed = 4 * C * sizeof(float);
+    n->state_fixed = 7 * C * sizeof(float);
+    n->batch_sums = batchnorm_record(C);
     return FV_OK;
 }
 
@@ -79,9 +96,9 @@ typedef struct batchnorm_work {
     const fvi_run *r;
     int C;
     size_t rows;
-    double *sums;          /* [parts, 2, C] */
-    float *a, *b, *c;      /* coefficients of dx by channel */
-    float *mean, *inv;     /* the batch's; NULL when not training */
+    double *sums;          /* [parts][record] */
+    float *a, *b, *c;      /* coefficients of dx by channel; NULL when not training */
+    float *mean, *inv;     /* the batch's; likewise */
     float *scale, *offset; /* of y */
 } batchnorm_work;
 
@@ -91,43 +108,90 @@ static batchnorm_work batchnorm_begin(const fvi_run *r)
     size_t C = (size_t)g->C;
     batchnorm_work work = {.r = r, .C = g->C, .rows = (size_t)r->n * g->image_rows};
     work.sums = (double *)(void *)r->scratch; /* scratch is aligned for any type */
-    work.a = (float *)(void *)(work.sums + 2 * C * batchnorm_parts(work.rows));
-    work.b = work.a + C;
-    work.c = work.b + C;
-    work.mean = r->state;
-    work.inv = work.mean ? work.mean + C : NULL;
-    work.scale = work.mean ? work.mean + 2 * C : work.a;
-    work.offset = work.mean ? work.mean + 3 * C : work.b;
+    float *kept =
+        (float *)(void *)(work.sums + batchnorm_record(C) * batchnorm_parts(work.rows, C));
+    if (r->state) {
+        work.mean = r->state;
+        work.inv = work.mean + C;
+        work.a = work.mean + 4 * C;
+        work.b = work.mean + 5 * C;
+        work.c = work.mean + 6 * C;
+        kept = work.mean + 2 * C;
+    }
+    work.scale = kept;
+    work.offset = kept + C;
     return work;
 }
 
 /* A part of the rows: its first float, and how many rows. */
 static size_t batchnorm_part(const batchnorm_work *work, size_t task, size_t *rows)
 {
-    size_t first = task * BATCHNORM_ROWS, left = work->rows - first;
-    *rows = left < BATCHNORM_ROWS ? left : BATCHNORM_ROWS;
+    size_t most = batchnorm_part_rows((size_t)work->C), first = task * most;
+    *rows = work->rows - first < most ? work->rows - first : most;
     return first * (size_t)work->C;
 }
 
-/* Run fn on every part, then, if asked to, add the sums up in the order of the parts, into the
-   first. */
-static void batchnorm_each(batchnorm_work *work, bool has_sums, void (*fn)(void *, size_t))
+static void batchnorm_each(batchnorm_work *work, void (*fn)(void *, size_t))
 {
-    size_t C = (size_t)work->C, parts = batchnorm_parts(work->rows);
-    fvi_parallel_for(work->r->threads, parts, fn, work);
-    for (size_t i = 2 * C; has_sums && i < 2 * C * parts; i++) {
-        work->sums[i % (2 * C)] += work->sums[i];
-    }
+    fvi_parallel_for(work->r->threads, batchnorm_parts(work->rows, (size_t)work->C), fn, work);
 }
 
 static void batchnorm_sums_task(void *context, size_t task)
 {
     batchnorm_work *work = context;
     size_t C = (size_t)work->C, rows, first = batchnorm_part(work, task, &rows);
-    double *sum = work->sums + 2 * C * task;
-    const float *x =
-        work->r->x[0]; /* its first row is the shift: near the mean, so squares stay small */
-    work->r->k->channel_sums(rows, work->C, sum, sum + C, x + first, x);
+    double *record = work->sums + batchnorm_record(C) * task, n = (double)rows;
+    double *mean = record + 1, *squares = mean + C;
+    const float *x = work->r->x[0] + first;
+    record[0] = n; /* the first row is the shift: near the mean, so squares stay small */
+    if (rows > 0) work->r->k->channel_sums(rows, work->C, mean, squares, x, x);
+    for (size_t i = 0; i < C && rows > 0; i++) {
+        squares[i] = fmax(squares[i] - mean[i] * mean[i] / n, 0.0);
+        mean[i] = (double)x[i] + mean[i] / n;
+    }
+}
+
+/* All rows of two records (Chan, Golub, LeVeque 1979). */
+static void batchnorm_join(size_t C, double *record, const double *other)
+{
+    const double n = record[0], m = other[0], all = n + m;
+    if (m == 0) return;
+    record[0] = all;
+    for (size_t i = 1; i <= C; i++) {
+        const double apart = other[i] - record[i];
+        record[i] += apart * (m / all);
+        record[C + i] += other[C + i] + apart * apart * (n * m / all);
+    }
+}
+
+static void batchnorm_add(size_t C, double *record, const double *other)
+{
+    for (size_t i = 1; i <= 2 * C; i++)
+        record[i] += other[i];
+}
+
+/* So many records, in order, into the first. */
+static double *batchnorm_combine(size_t C, double *record, size_t count,
+                                 void (*join)(size_t C, double *record, const double *other))
+{
+    for (size_t i = 1; i < count; i++)
+        join(C, record, record + i * batchnorm_record(C));
+    return record;
+}
+
+/* The record of all rows there are; NULL in the turns that make or need none. */
+static double *batchnorm_sum(batchnorm_work *work, void (*fn)(void *, size_t),
+                             void (*join)(size_t C, double *record, const double *other))
+{
+    const fvi_run *r = work->r;
+    const size_t C = (size_t)work->C;
+    if (r->turn == FVI_SETTLE) return batchnorm_combine(C, r->sums, (size_t)r->chunks, join);
+    if (r->turn == FVI_APPLY) return NULL;
+    batchnorm_each(work, fn);
+    batchnorm_combine(C, work->sums, batchnorm_parts(work->rows, C), join);
+    if (r->turn == FVI_ALL) return work->sums;
+    memcpy(r->sums, work->sums, batchnorm_record(C) * sizeof *r->sums);
+    return NULL;
 }
 
 static void batchnorm_affine_task(void *context, size_t task)
@@ -151,7 +215,7 @@ static void batchnorm_gradient_sums_task(void *context, size_t task)
     batchnorm_work *work = context;
     fvi_affine clip;
     size_t C = (size_t)work->C, rows, first = batchnorm_part(work, task, &rows);
-    double *sum = work->sums + 2 * C * task;
+    double *sum = work->sums + batchnorm_record(C) * task + 1;
     work->r->k->channel_gradient_sums(rows, work->C, sum, sum + C, work->r->dy + first,
                                       work->r->x[0] + first, work->mean, work->inv,
                                       batchnorm_clip(work, &clip));
@@ -183,15 +247,14 @@ static double batchnorm_inverse(const fvi_run *r, double variance)
    TensorFlow's fused kernel, which averages the unbiased one, times N / (N - 1), with 1 in place of
    N - 1 for a single row. When the run asks for the plain mean of its batches, batch k has the
    share 1 / k. */
-static void batchnorm_move(const batchnorm_work *work, int channel, double mean, double variance)
+static void batchnorm_move(const fvi_run *r, double rows, int channel, double mean, double variance)
 {
-    const fvi_run *r = work->r;
     const batchnorm_geometry *g = r->node->geometry;
     const fv_batch_normalization_config *config = r->node->config;
-    double momentum = (double)config->momentum, rows = (double)work->rows;
+    double momentum = (double)config->momentum;
     if (r->statistics > 0) momentum = 1.0 - 1.0 / r->statistics;
     float *moving_mean = &r->w[g->mean][channel], *moving_variance = &r->w[g->variance][channel];
-    if (r->node->x_shape[0].rank == 3 && work->rows > 1) variance *= rows / (rows - 1.0);
+    if (r->node->x_shape[0].rank == 3 && rows > 1) variance *= rows / (rows - 1.0);
     *moving_mean = (float)(momentum * (double)*moving_mean + (1.0 - momentum) * mean);
     *moving_variance = (float)(momentum * (double)*moving_variance + (1.0 - momentum) * variance);
 }
@@ -215,48 +278,60 @@ static void batchnorm_affine(const fvi_node *n, float *const *w, float *scale, f
     }
 }
 
+/* The batch's statistics, and what is made of them. */
+static void batchnorm_settle(const batchnorm_work *work, const double *record)
+{
+    const fvi_run *r = work->r;
+    const size_t C = (size_t)work->C;
+    for (int i = 0; i < work->C; i++) {
+        const double mean = record[1 + i], variance = record[1 + C + (size_t)i] / record[0];
+        batchnorm_move(r, record[0], i, mean, variance);
+        work->mean[i] = (float)mean;
+        work->inv[i] = (float)batchnorm_inverse(r, variance);
+        batchnorm_scale(r, i, mean, variance, work->scale, work->offset);
+    }
+}
+
 static void batchnorm_forward(const fvi_run *r)
 {
-    const batchnorm_geometry *g = r->node->geometry;
     batchnorm_work work = batchnorm_begin(r);
+    const double *record = NULL;
     if (work.rows == 0) return;
-    if (r->training) {
-        batchnorm_each(&work, true, batchnorm_sums_task);
-    } else {
+    if (r->training)
+        record = batchnorm_sum(&work, batchnorm_sums_task, batchnorm_join);
+    else
         batchnorm_affine(r->node, r->w, work.scale, work.offset);
-    }
-    double N = (double)work.rows;
-    for (int i = 0; i < g->C && r->training; i++) {
-        double shifted = work.sums[i] / N, mean = (double)r->x[0][i] + shifted;
-        double variance = fmax(work.sums[g->C + i] / N - shifted * shifted, 0.0);
-        batchnorm_move(&work, i, mean, variance);
-        work.mean[i] = (float)mean;
-        work.inv[i] = (float)batchnorm_inverse(r, variance);
-        batchnorm_scale(r, i, mean, variance, work.scale, work.offset);
-    }
-    batchnorm_each(&work, false, batchnorm_affine_task);
+    if (record) batchnorm_settle(&work, record);
+    if (r->turn == FVI_ALL || r->turn == FVI_APPLY) batchnorm_each(&work, batchnorm_affine_task);
 }
 
 /* dx = gamma * inv * (dy - sum(dy)/N - xhat * sum(dy * xhat)/N), xhat = (x - mean) * inv: linear in
    dy and x, channel by channel (Ioffe, Szegedy 2015, section 3, collected). */
-static void batchnorm_backward(const fvi_run *r)
+static void batchnorm_settle_back(const batchnorm_work *work, const double *record)
 {
+    const fvi_run *r = work->r;
     const batchnorm_geometry *g = r->node->geometry;
-    batchnorm_work work = batchnorm_begin(r);
-    batchnorm_each(&work, true, batchnorm_gradient_sums_task);
-    double N = fmax((double)work.rows, 1.0);
+    const double N = fmax((double)work->rows, 1.0);
     for (int i = 0; i < g->C; i++) {
-        double dbeta = work.sums[i], dgamma = work.sums[g->C + i];
-        double mean = (double)work.mean[i], inv = (double)work.inv[i];
+        const double dbeta = record[1 + i], dgamma = record[1 + g->C + i];
+        const double mean = (double)work->mean[i], inv = (double)work->inv[i];
         if (g->gamma >= 0) r->dw[g->gamma][i] = (float)dgamma;
         if (g->beta >= 0) r->dw[g->beta][i] = (float)dbeta;
-        double a = batchnorm_weight(r, g->gamma, i, 1.0) * inv;
-        double b = -a * inv * dgamma / N;
-        work.a[i] = (float)a;
-        work.b[i] = (float)b;
-        work.c[i] = (float)(-a * dbeta / N - b * mean);
+        const double a = batchnorm_weight(r, g->gamma, i, 1.0) * inv;
+        const double b = -a * inv * dgamma / N;
+        work->a[i] = (float)a;
+        work->b[i] = (float)b;
+        work->c[i] = (float)(-a * dbeta / N - b * mean);
     }
-    if (r->dx[0]) batchnorm_each(&work, false, batchnorm_gradient_task);
+}
+
+static void batchnorm_backward(const fvi_run *r)
+{
+    batchnorm_work work = batchnorm_begin(r);
+    const double *record = batchnorm_sum(&work, batchnorm_gradient_sums_task, batchnorm_add);
+    if (record) batchnorm_settle_back(&work, record);
+    if (r->dx[0] && (r->turn == FVI_ALL || r->turn == FVI_APPLY))
+        batchnorm_each(&work, batchnorm_gradient_task);
 }
 
 /* ---- the table ---- */

@@ -90,11 +90,22 @@ typedef struct fvi_node {
     void *geometry; /* owned (fvi_alloc), the op's own: window sizes and the like */
     size_t
         state_per_image;   /* bytes that forward leaves for backward, for each image of the batch */
-    size_t state_fixed;    /* and once for the batch, before those */
+    size_t state_fixed;    /* or once for the batch: an op has the one or the other */
+    size_t batch_sums;     /* doubles that images leave in FVI_SUM */
     size_t scratch_floats; /* free to use in one call, for a batch of setup->max_batch */
 } fvi_node;
 
 /* ---- runs: one call of forward or backward ---- */
+
+/* In training an op that needs_batch may be run in three turns: for each chunk of a batch, once for
+   all of it, and again for each chunk. Forward and backward alike. */
+typedef enum fvi_turn {
+    FVI_ALL,    /* the images are the batch, and this is all of it */
+    FVI_SUM,    /* leave at r->sums what must be known of these images; y and dx are not written */
+    FVI_SETTLE, /* n is the batch's; r->sums are those of all chunks, in order. Neither x nor y nor
+                   dy nor dx is touched; state and dw are written here */
+    FVI_APPLY   /* y or dx of these images; dw is not written */
+} fvi_turn;
 
 typedef struct fvi_run {
     const fvi_node *node;
@@ -109,6 +120,9 @@ typedef struct fvi_run {
     /* training: 0: state weights move as the layer says; k >= 1: this is batch k of those they are
        the mean of */
     int statistics;
+    fvi_turn turn;
+    double *sums; /* [chunks][node->batch_sums] */
+    int chunks;
     uint64_t seed; /* with step and node_id: the random numbers of dropout */
     uint32_t step;
     int node_id;
@@ -137,7 +151,7 @@ typedef struct fvi_run {
        backward without dx */
     const fvi_pool_gradient *pooled;
     float *const *dw; /* [n_weights]; write each; NULL for state weights */
-    /* state_fixed + n * state_per_image bytes, 64-byte aligned; NULL when not training */
+    /* state_fixed + n * state_per_image bytes; NULL when not training */
     void *state;
     float *scratch;
 } fvi_run;
@@ -173,7 +187,8 @@ struct fvi_op {
     bool has_places;  /* a max pooling: geometry is its fvi_pool, state the places of its maxima */
     /* Whether backward heeds r->pooled for this pooling; NULL: never. */
     bool (*can_pool)(const fvi_node *n, const fvi_pool *p);
-    bool needs_batch; /* in training what becomes of an image depends on the others of its batch */
+    bool needs_batch; /* in training what becomes of an image depends on the others of its batch;
+                         r->turn is heeded */
     /* Backward does not read r->x, and not r->y but for the gradient of an activation: so their memory
        may be used again. */
     bool drops_x, drops_y;
