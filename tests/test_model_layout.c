@@ -13,6 +13,7 @@
 #define BATCH 5
 #define MANY 27
 #define LARGE 100 /* a side from which a batch comes in chunks */
+#define CUT 1000  /* graphs from here on are those of draw_cut */
 
 typedef struct drawn {
     uint32_t graph;
@@ -89,14 +90,44 @@ static void draw_layer(fv_model *m, drawn *d, int i, bool has_norm)
     }
 }
 
+/* Batch normalisation of 5, 3 and 20 channels, also twice in a row and beside another; the last
+   convolution makes few products for its weights, and so does the dense layer. */
+static void draw_cut(fv_model *m, uint32_t graph, int side)
+{
+    drawn d = {.graph = graph};
+    const bool is_bare = draw(&d, 2);
+    const fv_batch_normalization_config norm = {.without_scale = is_bare,
+                                                .without_center = is_bare && draw(&d, 2)};
+    fv_conv2d_config conv = {.filters = 5, .kernel_size = {3, 3}, .padding = FV_SAME};
+    conv.without_bias = draw(&d, 2);
+    int a = fv_input(m, side, 5, 2);
+    if (draw(&d, 2)) a = fv_batch_normalization(m, a, &norm);
+    a = fv_batch_normalization(m, fv_conv2d(m, a, &conv), &norm);
+    if (draw(&d, 2)) a = fv_relu(m, a);
+    int b = fv_batch_normalization(m, fv_conv2d(m, a, &conv), &norm);
+    if (draw(&d, 2)) b = fv_batch_normalization(m, fv_dropout(m, b, 0.3f), &norm);
+    a = fv_relu(m, fv_sum(m, b, a));
+    conv.filters = 3;
+    conv.strides[0] = conv.strides[1] = 2;
+    b = fv_batch_normalization(m, fv_conv2d(m, a, &conv), &norm);
+    a = fv_batch_normalization(m, fv_conv2d(m, a, &conv), &norm);
+    a = fv_relu(m, fv_sum(m, a, b));
+    a = fv_maxpool2d(m, a, &(fv_pool2d_config){.pool_size = {side / 100, 1}});
+    conv = (fv_conv2d_config){.filters = 20, .kernel_size = {5, 2}};
+    fv_relu(m, fv_batch_normalization(m, fv_conv2d(m, a, &conv), &norm));
+}
+
 /* All loose ends joined, then three outputs. */
 static fv_model *draw_model(uint32_t graph, int side, int batch, bool has_norm, int threads)
 {
     drawn d = {.graph = graph};
     fv_model *m = fv_model_new("drawn", &(fv_model_config){.threads = threads, .seed = graph});
     int end[2 * LAYERS + 1], n = 0;
-    fv_input(m, side, 5, 2);
-    while (m->n_nodes < LAYERS)
+    if (graph >= CUT)
+        draw_cut(m, graph, side);
+    else
+        fv_input(m, side, 5, 2);
+    while (m->n_nodes < LAYERS && graph < CUT)
         draw_layer(m, &d, m->n_nodes, has_norm);
     const int layers = m->n_nodes;
     for (int i = 1; i < layers; i++) {
@@ -131,7 +162,7 @@ static bool is_folded(const fv_model *m)
 
 /* ---- prediction ---- */
 
-static int layout_clips, layout_folds, layout_chunked;
+static int layout_clips, layout_folds, layout_chunked, layout_cut, layout_whole;
 
 static void count_layouts(const fv_model *m)
 {
@@ -303,6 +334,8 @@ static void check_step(uint32_t graph, int side, int n, bool has_norm)
         assert_ok(fvi_layout_make(&train, m, FVI_TRAIN));
         const bool is_chunked = fvi_layout_chunks(&train, n) > 1;
         layout_chunked += is_chunked;
+        layout_cut += is_chunked && train.segments > 1;
+        layout_whole += is_chunked && train.runs_whole[train.turn];
         fvi_layout_free(&train);
         if (!is_chunked) nets_same(by_hand, m->weights, m->weight_floats);
         for (size_t i = 0; i < m->weight_floats; i++)
@@ -329,6 +362,53 @@ static void test_training(void **state)
         check_step(graph, 4000, BATCH, graph % 5 == 0);
     assert_true(layout_chunked >= 20);
     check_step(160, 4000, MANY, false); /* several chunks in each part */
+}
+
+/* Steps that wait where batch normalisation needs the whole batch. */
+static void test_cut_training(void **state)
+{
+    (void)state;
+    layout_chunked = layout_cut = layout_whole = 0;
+    for (uint32_t graph = CUT; graph < CUT + 7; graph++)
+        check_step(graph, 800, graph % 2 ? BATCH : 2 * BATCH, true);
+    check_step(CUT + 7, 1600, MANY, true);
+    for (uint32_t graph = 200; graph < 203; graph++)
+        check_step(graph, 4000, BATCH, true);
+    assert_true(layout_chunked >= 3 * 10 && layout_cut >= 3 * 10);
+    assert_true(layout_whole >= 3 * 8);
+}
+
+/* The statistics of the whole batch are the same where it comes in chunks. */
+static void test_cut_statistics(void **state)
+{
+    enum { SIDE = 800, N = 7 };
+    (void)state;
+    static float x[N * SIDE * 10];
+    const int32_t label[N] = {0};
+    const fv_batch batch = {.n = N, .x = x, .y = label};
+    fv_model *m[2];
+    fv_trainer *t = NULL;
+    nets_fill(x, FVI_COUNT(x), 7);
+    for (int i = 0; i < 2; i++)
+        m[i] = draw_model(CUT + 1, SIDE, N + 2, true, 1 + i);
+    fv_dataset *d = draw_dataset(x, SIDE);
+    assert_ok(fv_trainer_new(&t, m[0], d, NULL));
+    fvi_layout train;
+    assert_ok(fvi_layout_make(&train, m[0], FVI_TRAIN));
+    assert_true(train.segments > 1 && fvi_layout_chunks(&train, N) > 1);
+    fvi_layout_free(&train);
+    fvi_trainer_statistics(t, &batch, 1);
+    assert_ok(fvi_model_look(m[1]));
+    m[1]->look->statistics = 1;
+    fvi_context_forward(m[1]->look, x, N, true, false, 0);
+    for (size_t i = 0; i < m[0]->weight_floats; i++)
+        assert_true(fabsf(m[0]->weights[i] - m[1]->weights[i]) <
+                    1e-5f * fmaxf(1, fabsf(m[1]->weights[i])));
+    assert_true(m[0]->weights[m[0]->trainable_floats] != 0.5f); /* they have moved */
+    fv_trainer_free(t);
+    fv_dataset_free(d);
+    fv_model_free(m[0]);
+    fv_model_free(m[1]);
 }
 
 /* A first convolution takes the gradient that a large pooling, or one of few filters, passes on as it
@@ -436,6 +516,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_prediction),         cmocka_unit_test(test_folded_weights_follow),
         cmocka_unit_test(test_who_is_taken_along), cmocka_unit_test(test_training),
+        cmocka_unit_test(test_cut_training),       cmocka_unit_test(test_cut_statistics),
         cmocka_unit_test(test_pooled_gradients),   cmocka_unit_test(test_memory_of_a_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

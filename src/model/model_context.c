@@ -10,7 +10,8 @@
 /* What is allocated, in floats but for the states' bytes. */
 typedef struct context_sizes {
     int lanes;
-    size_t floats, gradients, folded, sums, lists; /* lists: bytes of all others */
+    size_t floats, gradients, states, folded, sums, lists; /* lists: bytes of all others */
+    size_t batch, batch_states, batch_sums;                /* batch_sums: doubles */
 } context_sizes;
 
 /* Sums of gradients: of as many parts as the largest batch has. */
@@ -49,9 +50,15 @@ static fv_status context_measure(context_sizes *sizes, const fvi_layout *layout,
     const size_t lane = sizes->floats + layout->scratch + sizes->gradients;
     const size_t most = lane < CONTEXT_LANES ? CONTEXT_LANES / (lane + 1) + 1 : 1;
     if ((size_t)sizes->lanes > most) sizes->lanes = (int)most;
+    *(layout->segments > 1 ? &sizes->batch_states : &sizes->states) = layout->states;
     if (layout->folded_floats > 0)
         sizes->folded = layout->folded_floats + 3 * layout->fold_channels;
-    bool fits = fvi_mul(&sizes->lists, n, 7 * sizeof(int) + 5 * sizeof(size_t));
+    bool fits = fvi_mul(&sizes->lists, n, 10 * sizeof(int) + 5 * sizeof(size_t));
+    if (layout->segments > 1)
+        fits = fits && fvi_mul(&sizes->batch, layout->batch_floats, (size_t)model->max_batch) &&
+               fvi_sum(&sizes->batch, sizes->batch, CONTEXT_ALIGN) &&
+               fvi_mul(&sizes->batch_sums, layout->batch_sums,
+                       (size_t)fvi_layout_chunks(layout, model->max_batch));
     if (parts > 0)
         fits = fits && fvi_mul(&sizes->sums, model->trainable_floats, (size_t)parts) &&
                fvi_sum(&sizes->sums, sizes->sums, CONTEXT_ALIGN);
@@ -63,9 +70,11 @@ static fv_status context_count(size_t *bytes, const context_sizes *sizes, const 
     size_t all = 4 * CONTEXT_ALIGN, once = 2 * CONTEXT_ALIGN;
     bool fits = fvi_sum(&all, all, sizes->floats) && fvi_sum(&all, all, layout->scratch) &&
                 fvi_sum(&all, all, sizes->gradients) && fvi_mul(&all, all, sizeof(float)) &&
-                fvi_sum(&all, all, layout->states) && fvi_mul(&all, all, (size_t)sizes->lanes) &&
+                fvi_sum(&all, all, sizes->states) && fvi_mul(&all, all, (size_t)sizes->lanes) &&
                 fvi_sum(&once, once, sizes->folded) && fvi_sum(&once, once, sizes->sums) &&
-                fvi_mul(&once, once, sizeof(float)) && fvi_sum(&once, once, sizes->lists) &&
+                fvi_sum(&once, once, sizes->batch) && fvi_sum(&once, once, sizes->batch_sums) &&
+                fvi_sum(&once, once, sizes->batch_sums) && fvi_mul(&once, once, sizeof(float)) &&
+                fvi_sum(&once, once, sizes->batch_states) && fvi_sum(&once, once, sizes->lists) &&
                 fvi_sum(bytes, all, once);
     return fits ? FV_OK : fvi_fail(FV_E_SHAPE, "the model's activations are too many to count");
 }
@@ -110,7 +119,7 @@ static bool context_allocate_lane(fvi_lane *lane, const context_sizes *sizes,
     if (!layout->has_gradients) return true;
     lane->gradients =
         fvi_alloc(sizes->gradients + CONTEXT_ALIGN, sizeof(float), "weight gradients");
-    lane->states = fvi_alloc(layout->states, 1, "layer states");
+    lane->states = fvi_alloc(sizes->states, 1, "layer states");
     lane->into = lane->gradients;
     return lane->gradients && lane->states;
 }
@@ -128,6 +137,12 @@ static fv_status context_allocate(fv_context *context, const context_sizes *size
     if (is_made && sizes->sums > 0)
         is_made =
             (context->sums = fvi_alloc(sizes->sums, sizeof(float), "weight gradients")) != NULL;
+    if (is_made && context->layout.segments > 1) {
+        context->batch = fvi_alloc(sizes->batch, sizeof(float), "activations");
+        context->states = fvi_alloc(sizes->batch_states, 1, "layer states");
+        context->batch_sums = fvi_alloc(sizes->batch_sums, sizeof(double), "sums");
+        is_made = context->batch && context->states && context->batch_sums;
+    }
     return is_made ? FV_OK : FV_E_MEMORY;
 }
 
@@ -179,6 +194,9 @@ void fv_context_free(fv_context *context)
         fvi_free(lane->is_begun);
     }
     fvi_free(context->lane);
+    fvi_free(context->batch);
+    fvi_free(context->states);
+    fvi_free(context->batch_sums);
     fvi_free(context->folded);
     fvi_free(context->sums);
     fvi_layout_free(&context->layout);
@@ -187,18 +205,37 @@ void fv_context_free(fv_context *context)
 
 /* ---- Where a node's arrays lie ---- */
 
+/* At so many floats of an image in the lane's own block, or in that of the batch. */
+static float *context_array(const fv_context *context, const fvi_lane *lane, int home, size_t at,
+                            bool crosses)
+{
+    const fv_model *model = context->model;
+    if (at == FVI_NOWHERE) return NULL;
+    if (!crosses) return lane->floats + at * (size_t)context->layout.chunk;
+    return context->batch + at * (size_t)model->max_batch +
+           (size_t)lane->first * fvi_image_floats(&model->node[home].y_shape);
+}
+
 float *fvi_lane_y(const fv_context *context, const fvi_lane *lane, int id)
 {
     const fvi_layout *layout = &context->layout;
     const int home = layout->home[id];
     if (home == context->model->input) return (float *)lane->input; /* no op writes its input */
-    const size_t at = layout->y[home];
-    return at == FVI_NOWHERE ? NULL : lane->floats + at * (size_t)layout->chunk;
+    return context_array(context, lane, home, layout->y[home], layout->y_crosses[home]);
 }
 
 float *fvi_lane_dy(const fv_context *context, const fvi_lane *lane, int id)
 {
     const fvi_layout *layout = &context->layout;
-    const size_t at = layout->dy[layout->home[id]];
-    return at == FVI_NOWHERE ? NULL : lane->floats + at * (size_t)layout->chunk;
+    const int home = layout->home[id];
+    return context_array(context, lane, home, layout->dy[home], layout->dy_crosses[home]);
+}
+
+void *fvi_lane_state(const fv_context *context, const fvi_lane *lane, int id)
+{
+    const fvi_layout *layout = &context->layout;
+    if (layout->state[id] == FVI_NOWHERE) return NULL;
+    if (layout->segments == 1) return lane->states + layout->state[id];
+    return context->states + layout->state[id] +
+           (size_t)lane->first * context->model->node[id].state_per_image;
 }

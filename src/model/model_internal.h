@@ -64,12 +64,21 @@ typedef struct fvi_layout {
     bool *goes_back; /* backward is run */
     bool *clips, *masks, *is_masked; /* as in fvi_run; is_masked by home */
     size_t *y, *dy;                  /* by home */
+    bool *y_crosses, *dy_crosses; /* by home: lives longer than a segment, so it is the batch's */
+    /* A step of training in chunks is cut where a layer needs the batch: all chunks are done with a
+       segment before one begins the next. Such a layer is in two of them each way, in turns. */
+    bool *cuts;         /* this node does */
+    int *forth, *back;  /* the segment of forward and of backward; of those that cut: the first */
+    int segments, turn; /* how many; which of them ends forward, has the loss and begins backward */
+    bool *is_whole;     /* a node is run on the whole batch at once; only in a step that is cut */
+    bool *runs_whole;   /* by segment: so are all that are in it */
     size_t *state, *folded;
     int most_inputs;
-    bool is_chunked;                     /* a batch may come in chunks */
-    int chunk;                           /* most images of one run */
-    double products;                     /* multiplications of forward, for one image */
-    size_t floats;                       /* of y and dy, for one image */
+    bool is_chunked;             /* a batch may come in chunks */
+    int chunk;                   /* most images of one run */
+    double products, multiplied; /* multiplications of forward, for one image; weights in them */
+    size_t floats;               /* of y and dy, for one image of a chunk */
+    size_t batch_floats, batch_sums;     /* the same of the batch; doubles of a chunk's sums */
     size_t scratch, states;              /* floats, and bytes, of one run */
     size_t folded_floats, fold_channels; /* of folded weights; most channels of any */
 } fvi_layout;
@@ -81,12 +90,14 @@ typedef struct fvi_lane {
     unsigned char *states;
     float *gradients; /* of weights: of all, or of a layer at a time */
     float *into;      /* where those of this run go */
+    float *sum;       /* where they are added up */
     const float *input;
     const float **x; /* room for the longest list of inputs: what one run is given */
     float **dx;
     bool *adds;     /* beside dx */
     bool *is_begun; /* by home: its gradient holds something already */
     int n, first;   /* images of the last run, and the first one's place in the batch */
+    int chunk;      /* its number */
 } fvi_lane;
 
 #define FVI_PARTS 8 /* of a batch that is trained in chunks, each with a sum of gradients */
@@ -97,6 +108,10 @@ struct fv_context {
     fvi_layout layout;
     fvi_lane *lane; /* more than one: chunks side by side */
     int lanes;
+    /* With more than one segment: arrays and states of the whole batch, and sums of each chunk. */
+    float *batch;
+    unsigned char *states;
+    double *batch_sums;
     float *folded; /* copies of weights */
     float *sums;   /* FVI_PARTS times gradients of all weights */
     int n;         /* images of the last forward; -1 before the first */
@@ -127,8 +142,14 @@ const char *fvi_model_bytes_text(char out[32], size_t bytes);
 /* model_layout.c; to be freed after a failure as well */
 fv_status fvi_layout_make(fvi_layout *layout, const fv_model *model, fvi_use use);
 void fvi_layout_free(fvi_layout *layout);
+/* model_segment.c. Whether a batch may come in chunks, and where steps are cut; before there are
+   places. */
+void fvi_layout_cut(fvi_layout *layout, const fv_model *model);
+/* How many images come at a time, and how much is needed for so many. */
+fv_status fvi_layout_blocks(fvi_layout *layout, const fv_model *model);
 /* In how many chunks n images are run. */
 int fvi_layout_chunks(const fvi_layout *layout, int n);
+fv_status fvi_layout_too_many(void);
 /* model_context.c */
 fv_status fvi_context_bytes(size_t *bytes, const fv_model *model, fvi_use use);
 /* threads stay the caller's; NULL: none */
@@ -137,9 +158,11 @@ fv_status fvi_context_make(fv_context **context, const fv_model *model, fvi_thre
 /* A node's arrays in a lane; NULL: there is none. */
 float *fvi_lane_y(const fv_context *context, const fvi_lane *lane, int id);
 float *fvi_lane_dy(const fv_context *context, const fvi_lane *lane, int id);
+void *fvi_lane_state(const fv_context *context, const fvi_lane *lane, int id);
 /* model_run.c: cannot fail, do not allocate */
 
-/* Up to a chunk of images, forward. */
+/* Up to a chunk of images, forward. A context to train takes a whole batch; where that comes in
+   chunks only the moving statistics are left of it, and NULL is returned. */
 const float *fvi_context_forward(fv_context *context, const float *x, int n, bool training,
                                  bool logits, uint32_t step);
 float *fvi_context_output_gradient(

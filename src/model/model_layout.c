@@ -9,26 +9,14 @@
 #define LAYOUT_MANY 4096
 #define LAYOUT_FOLD                                                                                \
     16 /* places of an output from which scaling its kernel costs less than it saves */
-/* Floats of one chunk's pictures, activations and gradients: 1.5 MB, which the second-level caches of
-   today's servers hold. Keras's small networks take 1.3 to 1.5 times as long with no chunks at all;
-   from 1 to 2 MB there is nothing between them, above it goes down. */
-#define LAYOUT_CHUNK ((size_t)384 * 1024)
-/* Each chunk packs the weights again. That shows with fewer multiplications of a chunk for each
-   weight than this, and in any case when the weights themselves leave the cache; in training each
-   part of a batch also has its own sum of their gradients. */
-#define LAYOUT_PACK 300.0
-#define LAYOUT_WEIGHTS 1000000.0
-#define LAYOUT_TRAINED 250000.0
-/* Products of a batch from which there are two chunks to train, for two threads; and few chunks are
-   as many as two, four or eight threads can share. */
-#define LAYOUT_TWO 8e6
 
 /* One array, from the step that writes it to the last that reads it. Forward of node i is step i,
    the loss step n_nodes, backward of node i step 2 * n_nodes - i. */
 typedef struct layout_span {
     size_t *to; /* gets the offset */
     int first, last;
-    size_t size, offset; /* floats of one image */
+    int first_segment, last_segment; /* that write or read it */
+    size_t size, offset;             /* floats of one image */
 } layout_span;
 
 /* What is known of the nodes while a layout is made. */
@@ -41,11 +29,6 @@ typedef struct layout_work {
     bool *needed;        /* by node: weights stand before it, or in it, so that it has a gradient */
     layout_span *y, *dy; /* by home */
 } layout_work;
-
-static fv_status layout_too_many(void)
-{
-    return fvi_fail(FV_E_SHAPE, "the model's activations are too many to count");
-}
 
 /* ---- Who takes whom along ---- */
 
@@ -184,9 +167,27 @@ static bool layout_size(layout_span *span, const fvi_node *node)
     return true;
 }
 
-static void layout_until(layout_span *span, int step)
+static void layout_from(layout_span *span, int step, int segment)
+{
+    span->first = step;
+    span->first_segment = segment;
+}
+
+static void layout_until(layout_span *span, int step, int segment)
 {
     if (step > span->last) span->last = step;
+    if (segment > span->last_segment) span->last_segment = segment;
+}
+
+/* The last segment in which node i is run forward, or backward. */
+static int layout_forth(const fvi_layout *layout, int i)
+{
+    return layout->forth[i] + layout->cuts[i];
+}
+
+static int layout_back(const fvi_layout *layout, int i)
+{
+    return layout->back[i] + layout->cuts[i];
 }
 
 /* Outputs live until their last reader, of forward or of backward. */
@@ -199,16 +200,18 @@ static void layout_live_outputs(layout_work *work)
         const fvi_node *node = &model->node[i];
         if (!layout->is_run[i]) continue;
         layout_span *y = &work->y[layout->home[i]];
-        y->first = i;
-        layout_until(y, i);
+        layout_from(y, i, layout_forth(layout, i));
+        layout_until(y, i, layout_forth(layout, i));
         const bool goes_back = layout->goes_back[i] && work->needed[i];
-        if (goes_back && layout_reads_output(layout, node, i)) layout_until(y, end - i);
+        if (goes_back && layout_reads_output(layout, node, i))
+            layout_until(y, end - i, layout_back(layout, i));
         for (int k = 0; k < node->n_inputs; k++) {
             layout_span *x = &work->y[layout->home[node->input[k]]];
-            layout_until(x, goes_back && !node->op->drops_x ? end - i : i);
+            layout_until(x, i, layout_forth(layout, i));
+            if (goes_back && !node->op->drops_x) layout_until(x, end - i, layout_back(layout, i));
         }
     }
-    layout_until(&work->y[layout->home[model->output]], model->n_nodes);
+    layout_until(&work->y[layout->home[model->output]], model->n_nodes, layout->turn);
 }
 
 /* A gradient lives from the first reader's backward to its own layer's. One is needed only where
@@ -219,17 +222,19 @@ static void layout_live_gradients(layout_work *work)
     const fvi_layout *layout = work->layout;
     const fv_model *model = work->model;
     const int end = 2 * model->n_nodes, output = layout->home[model->output];
-    work->dy[output].first = model->n_nodes;
+    layout_from(&work->dy[output], model->n_nodes, layout->turn);
     for (int i = model->n_nodes - 1; i >= 0; i--) {
         const fvi_node *node = &model->node[i];
         if (!layout->is_run[i]) continue;
         layout_span *dy = &work->dy[layout->home[i]];
-        if (dy->first == 0) dy->first = end - i;
-        layout_until(dy, end - i);
-        if (layout->pool[i] >= 0) layout_until(&work->dy[layout->home[layout->pool[i]]], end - i);
+        const int segment = layout_back(layout, i);
+        if (dy->first == 0) layout_from(dy, end - i, segment);
+        layout_until(dy, end - i, segment);
+        if (layout->pool[i] >= 0)
+            layout_until(&work->dy[layout->home[layout->pool[i]]], end - i, segment);
         for (int k = 0; k < node->n_inputs && work->needed[i]; k++) {
             layout_span *dx = &work->dy[layout->home[node->input[k]]];
-            if (dx->first == 0) dx->first = end - i;
+            if (dx->first == 0) layout_from(dx, end - i, segment);
         }
     }
 }
@@ -247,7 +252,7 @@ static void layout_share_gradients(layout_work *work, int *shared)
         const int from = layout->home[node->input[0]];
         if (from == model->input || !work->needed[from] || work->readers[from] != 1) continue;
         shared[from] = shared[home];
-        layout_until(&work->dy[shared[home]], work->dy[from].last);
+        layout_until(&work->dy[shared[home]], work->dy[from].last, work->dy[from].last_segment);
     }
 }
 
@@ -312,21 +317,23 @@ static bool layout_place(layout_span *span, const layout_span **placed, int n, s
     return true;
 }
 
+/* Is it an array of the batch, not of a chunk? */
+static bool layout_crosses(const fvi_layout *layout, const layout_span *span)
+{
+    return span->first_segment < span->last_segment || layout->runs_whole[span->first_segment];
+}
+
 /* All arrays that there are, as one list of spans. */
-static fv_status layout_arrays(layout_work *work, const int *shared)
+static fv_status layout_list(layout_work *work, const int *shared, layout_span *span, int *count)
 {
     fvi_layout *layout = work->layout;
     const fv_model *model = work->model;
-    const size_t most = 2 * (size_t)model->n_nodes;
-    layout_span *span = fvi_alloc(most, sizeof *span, "a plan");
-    const layout_span **placed = span ? fvi_alloc(most, sizeof *placed, "a plan") : NULL;
-    fv_status status = placed ? FV_OK : FV_E_MEMORY;
-    const bool keeps = layout->use == FVI_LOOK && layout->has_gradients;
     int n = 0;
-    for (int i = 0; status == FV_OK && i < model->n_nodes; i++) {
+    for (int i = 0; i < model->n_nodes; i++) {
         const bool is_output = i == layout->home[model->output];
         if (layout->home[i] != i) continue;
-        if (!layout_size(&work->y[i], &model->node[i])) status = FV_E_SHAPE;
+        if (!layout_size(&work->y[i], &model->node[i])) return FV_E_SHAPE;
+        layout->y_crosses[i] = layout_crosses(layout, &work->y[i]);
         if (i != model->input) {
             span[n] = work->y[i];
             span[n++].to = &layout->y[i];
@@ -334,22 +341,57 @@ static fv_status layout_arrays(layout_work *work, const int *shared)
         if (!layout->has_gradients || shared[i] != i || !(work->needed[i] || is_output) ||
             layout->pool[work->writer[i]] >= 0)
             continue;
+        layout->dy_crosses[i] = layout_crosses(layout, &work->dy[i]);
         span[n] = work->dy[i];
         span[n].size = work->y[i].size;
         span[n++].to = &layout->dy[i];
     }
+    *count = n;
+    return FV_OK;
+}
+
+/* The batch's come last, and their time is counted in segments. How many they are. */
+static int layout_split(const fvi_layout *layout, layout_span *span, int n)
+{
+    int crossing = 0;
+    for (int i = n - 1; i >= 0; i--) {
+        if (!layout_crosses(layout, &span[i])) continue;
+        const layout_span last = span[n - ++crossing];
+        span[n - crossing] = span[i];
+        span[i] = last;
+        span[n - crossing].first = span[n - crossing].first_segment;
+        span[n - crossing].last = span[n - crossing].last_segment;
+    }
+    return crossing;
+}
+
+static fv_status layout_arrays(layout_work *work, const int *shared)
+{
+    fvi_layout *layout = work->layout;
+    const fv_model *model = work->model;
+    const size_t most = 2 * (size_t)model->n_nodes;
+    layout_span *span = fvi_alloc(most, sizeof *span, "a plan");
+    const layout_span **placed = span ? fvi_alloc(most, sizeof *placed, "a plan") : NULL;
+    const bool keeps = layout->use == FVI_LOOK && layout->has_gradients;
+    int n = 0;
+    fv_status status = placed ? layout_list(work, shared, span, &n) : FV_E_MEMORY;
     for (int i = 0; keeps && i < n; i++) {
         span[i].first = 0;
         span[i].last = 2 * model->n_nodes;
     }
-    if (status == FV_OK && !layout_place(span, placed, n, &layout->floats)) status = FV_E_SHAPE;
+    const int own = n - layout_split(layout, span, n);
+    if (status == FV_OK && (!layout_place(span, placed, own, &layout->floats) ||
+                            !layout_place(span + own, placed, n - own, &layout->batch_floats)))
+        status = FV_E_SHAPE;
     for (int i = 0; status == FV_OK && layout->has_gradients && i < model->n_nodes; i++) {
         const int home = layout->home[i];
-        if (shared[home] != home) layout->dy[home] = layout->dy[shared[home]];
+        if (shared[home] == home) continue;
+        layout->dy[home] = layout->dy[shared[home]];
+        layout->dy_crosses[home] = layout->dy_crosses[shared[home]];
     }
     fvi_free(placed);
     fvi_free(span);
-    return status == FV_E_SHAPE ? layout_too_many() : status;
+    return status == FV_E_SHAPE ? fvi_layout_too_many() : status;
 }
 
 static fv_status layout_memory(layout_work *work)
@@ -369,87 +411,6 @@ static fv_status layout_memory(layout_work *work)
     return status;
 }
 
-/* ---- How many images at a time, and what that takes ---- */
-
-/* As many as stay in the cache, or as many as make the packing of weights small, if that is more.
-   Geometry alone decides: a sum over a batch is made chunk by chunk. */
-static int layout_chunk(fvi_layout *layout, const fv_model *model)
-{
-    const fv_shape *x = &model->node[model->input].y_shape;
-    double image = (double)layout->floats + (double)fvi_image_floats(x), weights = 0;
-    layout->is_chunked = layout->use != FVI_LOOK;
-    for (int i = 0; i < model->n_nodes; i++) {
-        const fvi_node *node = &model->node[i];
-        const double products = fvi_model_multiplied(node);
-        layout->products += products;
-        if (products > 0) weights += (double)node->weight[0].count;
-        if (!layout->has_gradients) continue;
-        image += (double)node->state_per_image / sizeof(float);
-        layout->is_chunked = layout->is_chunked && !node->op->needs_batch;
-    }
-    const double cached = (double)LAYOUT_CHUNK / (image > 1 ? image : 1);
-    const double packed = layout->products > 0 ? LAYOUT_PACK * weights / layout->products : 0;
-    const double chunk = cached > packed ? cached : packed;
-    const double most = layout->has_gradients ? LAYOUT_TRAINED : LAYOUT_WEIGHTS;
-    layout->is_chunked = layout->is_chunked && weights <= most;
-    if (!layout->is_chunked || chunk >= model->max_batch) return model->max_batch;
-    return chunk < 1 ? 1 : (int)chunk;
-}
-
-int fvi_layout_chunks(const fvi_layout *layout, int n)
-{
-    int chunks = n / layout->chunk + (n % layout->chunk != 0);
-    if (layout->use != FVI_TRAIN || !layout->is_chunked) return chunks;
-    if (chunks == 1 && n > 1 && n * layout->products >= LAYOUT_TWO) chunks = 2;
-    while (chunks < FVI_PARTS && (chunks & (chunks - 1)) != 0)
-        chunks++;
-    return chunks < n ? chunks : n;
-}
-
-static fv_status layout_states(fvi_layout *layout, const fv_model *model)
-{
-    for (int i = 0; i < model->n_nodes; i++) {
-        const fvi_node *node = &model->node[i];
-        size_t bytes;
-        bool fits = fvi_mul(&bytes, node->state_per_image, (size_t)layout->chunk) &&
-                    fvi_sum(&bytes, bytes, node->state_fixed);
-        if (fits && bytes == 0) continue;
-        layout->state[i] = layout->states;
-        fits = fits && fvi_sum(&bytes, bytes, 63) &&
-               fvi_sum(&layout->states, layout->states, bytes - bytes % 64);
-        if (!fits) return layout_too_many();
-    }
-    return FV_OK;
-}
-
-/* Copies of weights that another layer's scales are folded into, each followed by a bias. Scale and
-   offset of the widest come last, and as many zeros. */
-static void layout_folded(fvi_layout *layout, const fv_model *model)
-{
-    size_t widest = 0;
-    for (int i = 0; i < model->n_nodes; i++) {
-        const fvi_node *node = &model->node[i];
-        if (layout->norm[i] < 0) continue;
-        const size_t channels = (size_t)node->y_shape.dim[node->y_shape.rank - 1];
-        const size_t floats = node->weight[0].count + channels + LAYOUT_ALIGN - 1;
-        layout->folded[i] = layout->folded_floats;
-        layout->folded_floats += floats - floats % LAYOUT_ALIGN;
-        if (channels > widest) widest = channels;
-    }
-    layout->fold_channels = widest;
-}
-
-static fv_status layout_blocks(fvi_layout *layout, const fv_model *model)
-{
-    size_t floats;
-    layout->chunk = layout_chunk(layout, model);
-    layout_folded(layout, model);
-    if (layout->has_gradients) FVI_TRY(layout_states(layout, model));
-    bool fits = fvi_mul(&floats, layout->floats, (size_t)layout->chunk) &&
-                fvi_mul(&floats, floats, sizeof(float));
-    return fits ? FV_OK : layout_too_many();
-}
-
 /* ---- Making ---- */
 
 static bool layout_allocate(fvi_layout *layout, layout_work *work, size_t n)
@@ -466,6 +427,13 @@ static bool layout_allocate(fvi_layout *layout, layout_work *work, size_t n)
     layout->dy = fvi_alloc(n, sizeof *layout->dy, "a plan");
     layout->state = fvi_alloc(n, sizeof *layout->state, "a plan");
     layout->folded = fvi_alloc(n, sizeof *layout->folded, "a plan");
+    layout->y_crosses = fvi_alloc(n, sizeof *layout->y_crosses, "a plan");
+    layout->dy_crosses = fvi_alloc(n, sizeof *layout->dy_crosses, "a plan");
+    layout->cuts = fvi_alloc(n, sizeof *layout->cuts, "a plan");
+    layout->is_whole = fvi_alloc(n, sizeof *layout->is_whole, "a plan");
+    layout->runs_whole = fvi_alloc(4 * n + 2, sizeof *layout->runs_whole, "a plan");
+    layout->forth = fvi_alloc(n, sizeof *layout->forth, "a plan");
+    layout->back = fvi_alloc(n, sizeof *layout->back, "a plan");
     work->readers = fvi_alloc(n, sizeof *work->readers, "a plan");
     work->writer = fvi_alloc(n, sizeof *work->writer, "a plan");
     work->needed = fvi_alloc(n, sizeof *work->needed, "a plan");
@@ -473,8 +441,9 @@ static bool layout_allocate(fvi_layout *layout, layout_work *work, size_t n)
     work->dy = fvi_alloc(n, sizeof *work->dy, "a plan");
     return layout->home && layout->norm && layout->pool && layout->is_run && layout->goes_back &&
            layout->clips && layout->masks && layout->is_masked && layout->y && layout->dy &&
-           layout->state && layout->folded && work->readers && work->writer && work->needed &&
-           work->y && work->dy;
+           layout->state && layout->folded && layout->y_crosses && layout->dy_crosses &&
+           layout->cuts && layout->is_whole && layout->runs_whole && layout->forth &&
+           layout->back && work->readers && work->writer && work->needed && work->y && work->dy;
 }
 
 fv_status fvi_layout_make(fvi_layout *layout, const fv_model *model, fvi_use use)
@@ -488,9 +457,10 @@ fv_status fvi_layout_make(fvi_layout *layout, const fv_model *model, fvi_use use
         if (use != FVI_LOOK) layout_join(&work);
         layout_find_masks(&work);
         layout_find_pools(&work);
+        fvi_layout_cut(layout, model);
         status = layout_memory(&work);
     }
-    if (status == FV_OK) status = layout_blocks(layout, model);
+    if (status == FV_OK) status = fvi_layout_blocks(layout, model);
     fvi_free(work.readers);
     fvi_free(work.writer);
     fvi_free(work.needed);
@@ -513,5 +483,12 @@ void fvi_layout_free(fvi_layout *layout)
     fvi_free(layout->dy);
     fvi_free(layout->state);
     fvi_free(layout->folded);
+    fvi_free(layout->y_crosses);
+    fvi_free(layout->dy_crosses);
+    fvi_free(layout->cuts);
+    fvi_free(layout->is_whole);
+    fvi_free(layout->runs_whole);
+    fvi_free(layout->forth);
+    fvi_free(layout->back);
     *layout = (fvi_layout){0};
 }

@@ -65,56 +65,74 @@ static void run_prepare(run_call *call, const fv_context *context, const fvi_lan
     const fv_model *model = context->model;
     const fvi_layout *layout = &context->layout;
     const fvi_node *node = &model->node[id];
-    const bool has_state = context->training && layout->state[id] != FVI_NOWHERE;
     for (int i = 0; i < node->n_inputs; i++) {
         lane->x[i] = fvi_lane_y(context, lane, node->input[i]);
         lane->dx[i] = fvi_lane_dy(context, lane, node->input[i]);
     }
-    call->run =
-        (fvi_run){.node = node,
-                  .k = model->kernels,
-                  .threads = lane->threads,
-                  .n = lane->n,
-                  .first = lane->first,
-                  .training = context->training,
-                  .logits = context->logits && id == model->output && run_head(node) != FV_LINEAR,
-                  .statistics = context->statistics,
-                  .seed = model->seed,
-                  .step = context->step,
-                  .node_id = id,
-                  .x = lane->x,
-                  .y = fvi_lane_y(context, lane, id),
-                  .w = call->w,
-                  .dy = fvi_lane_dy(context, lane, id),
-                  .dx = lane->dx,
-                  .adds = lane->adds,
-                  .masks = layout->masks[id],
-                  .is_masked = layout->is_masked[layout->home[id]],
-                  .clips = layout->clips[id],
-                  .dw = call->dw,
-                  .state = has_state ? lane->states + layout->state[id] : NULL,
-                  .scratch = lane->scratch};
+    call->run = (fvi_run){
+        .node = node,
+        .k = model->kernels,
+        .threads = lane->threads,
+        .n = lane->n,
+        .first = lane->first,
+        .training = context->training,
+        .logits = context->logits && id == model->output && run_head(node) != FV_LINEAR,
+        .statistics = context->statistics,
+        .seed = model->seed,
+        .step = context->step,
+        .node_id = id,
+        .x = lane->x,
+        .y = fvi_lane_y(context, lane, id),
+        .w = call->w,
+        .dy = fvi_lane_dy(context, lane, id),
+        .dx = lane->dx,
+        .adds = lane->adds,
+        .masks = layout->masks[id],
+        .is_masked = layout->is_masked[layout->home[id]],
+        .clips = layout->clips[id],
+        .dw = call->dw,
+        .state = context->training ? fvi_lane_state(context, lane, id) : NULL,
+        .sums =
+            layout->cuts[id] ? context->batch_sums + (size_t)lane->chunk * node->batch_sums : NULL,
+        .scratch = lane->scratch};
     run_prepare_weights(call, context, lane, id);
     const int pool = layout->pool[id];
     if (pool < 0) return;
     call->pooled = (fvi_pool_gradient){.pool = model->node[pool].geometry,
                                        .dy = fvi_lane_dy(context, lane, pool),
-                                       .places = lane->states + layout->state[pool]};
+                                       .places = fvi_lane_state(context, lane, pool)};
     call->run.pooled = &call->pooled;
 }
 
-static const float *run_forward(const fv_context *context, fvi_lane *lane, const float *x, int n)
+/* What a node does in a segment, of which `first` is the first it is in; false: nothing. */
+static bool run_turn(fvi_turn *turn, bool cuts, int segment, int first)
+{
+    *turn = !cuts ? FVI_ALL : segment == first ? FVI_SUM : FVI_APPLY;
+    return segment >= first && segment <= first + cuts;
+}
+
+static void run_forward_segment(const fv_context *context, fvi_lane *lane, int segment)
 {
     const fv_model *model = context->model;
+    const fvi_layout *layout = &context->layout;
     run_call call;
-    lane->input = x;
-    lane->n = n;
-    for (int i = 0; i < model->n_nodes && n > 0; i++) {
-        if (!context->layout.is_run[i]) continue;
+    for (int i = 0; i < model->n_nodes && layout->forth[i] <= segment && lane->n > 0; i++) {
+        fvi_turn turn;
+        if (!layout->is_run[i] || !run_turn(&turn, layout->cuts[i], segment, layout->forth[i]))
+            continue;
         run_prepare(&call, context, lane, i);
+        call.run.turn = turn;
         model->node[i].op->forward(&call.run);
     }
-    return fvi_lane_y(context, lane, model->output);
+}
+
+/* Of a step that is not cut. */
+static const float *run_forward(const fv_context *context, fvi_lane *lane, const float *x, int n)
+{
+    lane->input = x;
+    lane->n = n;
+    run_forward_segment(context, lane, 0);
+    return fvi_lane_y(context, lane, context->model->output);
 }
 
 /* The first reader of an array that runs writes its gradient, the others add theirs. */
@@ -142,18 +160,34 @@ static bool run_move(const fv_context *context, const run_call *call, const fvi_
     return is_good;
 }
 
-static bool run_backward(const fv_context *context, fvi_lane *lane, const fvi_lesson *lesson)
+/* The gradients of one more chunk, where they have not been written into the sum. */
+static void run_add(const fvi_lane *lane, const run_call *call)
+{
+    const fvi_node *node = call->run.node;
+    for (int i = 0; i < node->n_weights && lane->sum != lane->into; i++) {
+        const fvi_weight *weight = &node->weight[i];
+        if (!weight->is_state && call->run.turn == FVI_ALL)
+            call->run.k->add(weight->count, lane->sum + weight->offset, call->dw[i]);
+    }
+}
+
+static bool run_backward_segment(const fv_context *context, fvi_lane *lane, int segment,
+                                 const fvi_lesson *lesson)
 {
     const fv_model *model = context->model;
     const fvi_layout *layout = &context->layout;
     run_call call;
     memset(lane->is_begun, 0, (size_t)model->n_nodes * sizeof *lane->is_begun);
     lane->is_begun[layout->home[model->output]] = true; /* the loss has written it */
-    for (int i = model->n_nodes - 1; i >= 0; i--) {
+    for (int i = model->n_nodes - 1; i >= 0 && layout->back[i] <= segment; i--) {
+        fvi_turn turn;
         if (!layout->goes_back[i]) continue;
-        run_prepare(&call, context, lane, i);
         run_prepare_gradients(context, lane, i);
+        if (!run_turn(&turn, layout->cuts[i], segment, layout->back[i])) continue;
+        run_prepare(&call, context, lane, i);
+        call.run.turn = turn;
         model->node[i].op->backward(&call.run);
+        run_add(lane, &call);
         if (!run_move(context, &call, lesson)) return false;
     }
     return true;
@@ -166,15 +200,8 @@ static void run_begin(fv_context *context, int n, bool training, bool logits, ui
     context->logits = logits;
     context->step = step;
     context->lane->threads = context->threads;
-    context->lane->into = context->lane->gradients;
+    context->lane->into = context->lane->sum = context->lane->gradients;
     context->lane->first = 0;
-}
-
-const float *fvi_context_forward(fv_context *context, const float *x, int n, bool training,
-                                 bool logits, uint32_t step)
-{
-    run_begin(context, n, training, logits, step);
-    return run_forward(context, context->lane, x, n);
 }
 
 float *fvi_context_output_gradient(fv_context *context)
@@ -184,7 +211,7 @@ float *fvi_context_output_gradient(fv_context *context)
 
 void fvi_context_backward(fv_context *context)
 {
-    run_backward(context, context->lane, NULL);
+    run_backward_segment(context, context->lane, 0, NULL);
 }
 
 /* Image number i of n images is the first of part number i of so many. */
@@ -285,62 +312,133 @@ void fvi_context_predict(fv_context *context, float *y, const float *x, int n, b
 /* The batch's chunks in FVI_PARTS parts, or fewer; who runs a part does not matter. */
 typedef struct run_train_job {
     fv_context *context;
-    const fvi_lesson *lesson;
+    const fvi_lesson *lesson; /* NULL: forward only */
     const float *x;
-    int n, chunks, parts;
-    atomic_int next;
+    int n, chunks, parts, tasks, segment;
+    atomic_bool is_taken[FVI_PARTS]; /* a part, in the present segment */
     bool is_good;
 } run_train_job;
 
-/* The sum of the gradients of a part's chunks, in their order. */
-static void run_train_part(const run_train_job *job, fvi_lane *lane, int part)
+/* Images [first, last) of chunk number `chunk` in the present segment. */
+static void run_train_images(const run_train_job *job, fvi_lane *lane, int part, int chunk,
+                             int first, int last)
 {
     const fv_context *context = job->context;
     const fv_model *model = context->model;
-    const size_t in = fvi_image_floats(&model->node[model->input].y_shape);
+    const fvi_layout *layout = &context->layout;
+    const fvi_lesson *lesson = job->lesson;
+    lane->first = first;
+    lane->n = last - first;
+    lane->input = job->x + (size_t)first * fvi_image_floats(&model->node[model->input].y_shape);
+    lane->chunk = chunk;
+    run_forward_segment(context, lane, job->segment);
+    if (!lesson || job->segment < layout->turn) return;
+    if (job->segment == layout->turn)
+        lesson->loss(lesson->user, part, fvi_lane_dy(context, lane, model->output),
+                     fvi_lane_y(context, lane, model->output), lane->first, lane->n);
+    run_backward_segment(context, lane, job->segment, NULL);
+}
+
+/* A part's chunks, in their order; the sum of their gradients. */
+static void run_train_part(const run_train_job *job, fvi_lane *lane, int part)
+{
     const int begin = run_part(job->chunks, job->parts, part);
     const int end = run_part(job->chunks, job->parts, part + 1);
-    float *sum = context->sums + (size_t)part * model->trainable_floats;
+    lane->sum = job->context->sums + (size_t)part * job->context->model->trainable_floats;
     for (int chunk = begin; chunk < end; chunk++) {
-        const int first = run_part(job->n, job->chunks, chunk);
-        const int n = run_part(job->n, job->chunks, chunk + 1) - first;
-        lane->first = first;
-        lane->into = chunk == begin ? sum : lane->gradients;
-        const float *y = run_forward(context, lane, job->x + (size_t)first * in, n);
-        job->lesson->loss(job->lesson->user, part, fvi_lane_dy(context, lane, model->output), y,
-                          first, n);
-        run_backward(context, lane, NULL);
-        if (chunk > begin) model->kernels->add(model->trainable_floats, sum, lane->gradients);
+        lane->into = chunk == begin ? lane->sum : lane->gradients;
+        run_train_images(job, lane, part, chunk, run_part(job->n, job->chunks, chunk),
+                         run_part(job->n, job->chunks, chunk + 1));
     }
 }
 
+/* Each begins where it began in the segment before, since what it left there is still near. */
 static void run_train_task(void *user, size_t task)
 {
     run_train_job *job = user;
-    for (;;) {
-        const int part = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed);
-        if (part >= job->parts) return;
-        run_train_part(job, &job->context->lane[task], part);
+    const int begin = run_part(job->parts, job->tasks, (int)task);
+    for (int i = 0; i < job->parts; i++) {
+        const int part = (begin + i) % job->parts;
+        if (!atomic_exchange_explicit(&job->is_taken[part], true, memory_order_relaxed))
+            run_train_part(job, &job->context->lane[task], part);
+    }
+}
+
+/* The layer that cut the present segment off, now that all chunks are there. */
+static void run_settle(const run_train_job *job)
+{
+    const fv_context *context = job->context;
+    const fvi_layout *layout = &context->layout;
+    const bool is_back = job->segment >= layout->turn;
+    run_call call;
+    fvi_lane *lane = context->lane;
+    lane->first = 0;
+    lane->n = job->n;
+    lane->chunk = 0;
+    lane->into = context->sums;
+    for (int i = 0; i < context->model->n_nodes; i++) {
+        if (!layout->cuts[i] || (is_back && !layout->goes_back[i]) ||
+            (is_back ? layout->back : layout->forth)[i] != job->segment)
+            continue;
+        run_prepare(&call, context, lane, i);
+        call.run.turn = FVI_SETTLE;
+        call.run.chunks = layout->runs_whole[job->segment] ? 1 : job->chunks;
+        (is_back ? call.run.node->op->backward : call.run.node->op->forward)(&call.run);
+    }
+}
+
+static void run_train_segments(run_train_job *job)
+{
+    fv_context *context = job->context;
+    const fvi_layout *layout = &context->layout;
+    const int end = job->lesson ? layout->segments : layout->turn + 1;
+    job->chunks = fvi_layout_chunks(layout, job->n);
+    job->parts = job->chunks < FVI_PARTS ? job->chunks : FVI_PARTS;
+    job->tasks = job->parts < context->lanes ? job->parts : context->lanes;
+    for (job->segment = 0; job->segment < end; job->segment++) {
+        const bool is_whole = layout->runs_whole[job->segment];
+        for (int i = 0; i < job->tasks; i++)
+            context->lane[i].threads = job->tasks > 1 && !is_whole ? NULL : context->threads;
+        if (is_whole) {
+            context->lane->into = context->lane->sum = context->sums;
+            run_train_images(job, context->lane, 0, 0, 0, job->n);
+        } else {
+            for (int part = 0; part < job->parts; part++)
+                atomic_store_explicit(&job->is_taken[part], false, memory_order_relaxed);
+            fvi_parallel_for(context->threads, (size_t)job->tasks, run_train_task, job);
+        }
+        if (job->segment < end - 1) run_settle(job);
+    }
+}
+
+/* The other parts' sums to the first's, of the layers that were run in parts. */
+static void run_train_combine(const run_train_job *job)
+{
+    const fv_context *context = job->context;
+    const fv_model *model = context->model;
+    for (int i = 0; i < model->n_nodes; i++) {
+        const fvi_node *node = &model->node[i];
+        if (!context->layout.goes_back[i] || context->layout.is_whole[i] || context->layout.cuts[i])
+            continue;
+        for (int k = 0; k < node->n_weights; k++) {
+            const fvi_weight *weight = &node->weight[k];
+            float *sum = context->sums + weight->offset;
+            for (int part = 1; part < job->parts && !weight->is_state; part++)
+                model->kernels->add(weight->count, sum,
+                                    sum + (size_t)part * model->trainable_floats);
+        }
     }
 }
 
 static bool run_train_chunks(run_train_job *job)
 {
-    fv_context *context = job->context;
+    const fv_context *context = job->context;
     const fv_model *model = context->model;
     const fvi_lesson *lesson = job->lesson;
-    const size_t floats = model->trainable_floats;
-    job->chunks = fvi_layout_chunks(&context->layout, job->n);
-    job->parts = job->chunks < FVI_PARTS ? job->chunks : FVI_PARTS;
-    const int tasks = job->parts < context->lanes ? job->parts : context->lanes;
-    for (int i = 0; i < tasks; i++)
-        context->lane[i].threads = tasks > 1 ? NULL : context->threads;
-    atomic_init(&job->next, 0);
-    fvi_parallel_for(context->threads, (size_t)tasks, run_train_task, job);
+    run_train_segments(job);
     if (!lesson->is_good(lesson->user)) return false;
-    for (int part = 1; part < job->parts; part++)
-        model->kernels->add(floats, context->sums, context->sums + (size_t)part * floats);
-    return lesson->move(lesson->user, 0, floats, context->sums);
+    run_train_combine(job);
+    return lesson->move(lesson->user, 0, model->trainable_floats, context->sums);
 }
 
 static void run_train_step(void *user)
@@ -354,7 +452,8 @@ static void run_train_step(void *user)
     }
     const float *y = run_forward(context, context->lane, job->x, job->n);
     lesson->loss(lesson->user, 0, fvi_context_output_gradient(context), y, 0, job->n);
-    job->is_good = lesson->is_good(lesson->user) && run_backward(context, context->lane, lesson);
+    job->is_good =
+        lesson->is_good(lesson->user) && run_backward_segment(context, context->lane, 0, lesson);
 }
 
 bool fvi_context_train(fv_context *context, const float *x, int n, bool logits, uint32_t step,
@@ -365,4 +464,15 @@ bool fvi_context_train(fv_context *context, const float *x, int n, bool logits, 
     fvi_together(n * context->layout.products >= RUN_SPLIT ? context->threads : NULL,
                  run_train_step, &job);
     return job.is_good;
+}
+
+const float *fvi_context_forward(fv_context *context, const float *x, int n, bool training,
+                                 bool logits, uint32_t step)
+{
+    run_begin(context, n, training, logits, step);
+    if (context->sums) { /* only the moving statistics count */
+        run_train_segments(&(run_train_job){.context = context, .x = x, .n = n});
+        return NULL;
+    }
+    return run_forward(context, context->lane, x, n);
 }

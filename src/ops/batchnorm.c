@@ -105,22 +105,31 @@ typedef struct batchnorm_work {
 static batchnorm_work batchnorm_begin(const fvi_run *r)
 {
     const batchnorm_geometry *g = r->node->geometry;
-    size_t C = (size_t)g->C;
     batchnorm_work work = {.r = r, .C = g->C, .rows = (size_t)r->n * g->image_rows};
     work.sums = (double *)(void *)r->scratch; /* scratch is aligned for any type */
-    float *kept =
-        (float *)(void *)(work.sums + batchnorm_record(C) * batchnorm_parts(work.rows, C));
-    if (r->state) {
-        work.mean = r->state;
-        work.inv = work.mean + C;
-        work.a = work.mean + 4 * C;
-        work.b = work.mean + 5 * C;
-        work.c = work.mean + 6 * C;
-        kept = work.mean + 2 * C;
-    }
-    work.scale = kept;
-    work.offset = kept + C;
     return work;
+}
+
+/* Where a training run keeps its arrays, and another one. */
+static void batchnorm_keep(batchnorm_work *work)
+{
+    const size_t C = (size_t)work->C;
+    float *state = work->r->state;
+    work->mean = state;
+    work->inv = state + C;
+    work->scale = state + 2 * C;
+    work->offset = state + 3 * C;
+    work->a = state + 4 * C;
+    work->b = state + 5 * C;
+    work->c = state + 6 * C;
+}
+
+static void batchnorm_borrow(batchnorm_work *work)
+{
+    const size_t C = (size_t)work->C;
+    work->scale =
+        (float *)(void *)(work->sums + batchnorm_record(C) * batchnorm_parts(work->rows, C));
+    work->offset = work->scale + C;
 }
 
 /* A part of the rows: its first float, and how many rows. */
@@ -297,10 +306,13 @@ static void batchnorm_forward(const fvi_run *r)
     batchnorm_work work = batchnorm_begin(r);
     const double *record = NULL;
     if (work.rows == 0) return;
-    if (r->training)
+    if (r->training) {
+        batchnorm_keep(&work);
         record = batchnorm_sum(&work, batchnorm_sums_task, batchnorm_join);
-    else
+    } else {
+        batchnorm_borrow(&work);
         batchnorm_affine(r->node, r->w, work.scale, work.offset);
+    }
     if (record) batchnorm_settle(&work, record);
     if (r->turn == FVI_ALL || r->turn == FVI_APPLY) batchnorm_each(&work, batchnorm_affine_task);
 }
@@ -328,6 +340,7 @@ static void batchnorm_settle_back(const batchnorm_work *work, const double *reco
 static void batchnorm_backward(const fvi_run *r)
 {
     batchnorm_work work = batchnorm_begin(r);
+    batchnorm_keep(&work);
     const double *record = batchnorm_sum(&work, batchnorm_gradient_sums_task, batchnorm_add);
     if (record) batchnorm_settle_back(&work, record);
     if (r->dx[0] && (r->turn == FVI_ALL || r->turn == FVI_APPLY))
