@@ -257,6 +257,18 @@ static void check_variants(const conv_case *t, const fvi_kernels *k, const conv_
     free(dw);
 }
 
+/* Scratch for a batch is enough for smaller ones. */
+static void check_scratch(const conv_case *t, const fvi_kernels *k)
+{
+    size_t before = 0, floats;
+    for (int N = 1; N <= t->N + 20; ++N, before = floats) {
+        assert_int_equal(fvi_conv_scratch(&floats, k, &t->g, N), FV_OK);
+        if (floats < before)
+            fail_msg("%s: %zu floats for batch %d, fewer than before",
+                     case_text(t, k->isa, "scratch"), floats, N);
+    }
+}
+
 static void check_case(fvi_conv g, int N, uint64_t seed, bool has_threads)
 {
     conv_case t = case_new(g, N, seed);
@@ -272,6 +284,7 @@ static void check_case(fvi_conv g, int N, uint64_t seed, bool has_threads)
         result_near(&t, k->isa, "weight gradient", r.dw, t.dw, t.dw_bound, t.w_size, dw_terms);
         result_near(&t, k->isa, "bias gradient", r.db, t.db, t.db_bound, t.b_size, dw_terms);
         check_batch(&t, k, &r);
+        check_scratch(&t, k);
         check_variants(&t, k, &r);
         if (has_threads) check_threads(&t, k, &r, 2 + (int)((seed + (uint64_t)i) % (THREADS - 1)));
         result_free(&r);
@@ -378,6 +391,14 @@ static void test_chosen_geometries(void **state)
         {2, {40, 1, 64, 64, 3, 1, 1, 1, 1, 1, 1, 0, 40, 1, 1}}, /* one column */
         {3, {6, 6, 20, 530, 2, 2, 1, 1, 1, 1, 0, 0, 5, 5, 1}},  /* output pixels far apart */
         {9, {3, 3, 520, 40, 2, 2, 1, 1, 1, 1, 0, 0, 2, 2, 1}},  /* input pixels far apart */
+        /* weight gradients that copy their inputs */
+        {2, {15, 16, 300, 40, 3, 3, 1, 1, 1, 1, 1, 1, 15, 16, 1}},  /* some tiles at a time */
+        {2, {20, 9, 64, 130, 3, 3, 2, 1, 1, 2, 1, 2, 10, 9, 1}},    /* a stride, a dilation */
+        {30, {7, 6, 64, 300, 2, 2, 3, 1, 1, 1, 0, 0, 2, 5, 1}},     /* rows that none reads */
+        {2, {3, 3, 64, 64, 3, 3, 1, 1, 1, 1, 6, 6, 13, 13, 1}},     /* windows of padding alone */
+        {1, {3, 300, 64, 96, 3, 3, 1, 1, 1, 1, 1, 1, 3, 300, 1}},   /* long rows */
+        {1, {15, 31, 150, 300, 1, 1, 1, 1, 1, 1, 0, 0, 15, 31, 1}}, /* pointwise */
+        {3, {9, 9, 130, 260, 1, 1, 2, 2, 1, 1, 1, 1, 6, 6, 1}},     /* and with padding */
         /* depthwise */
         {3, {14, 30, 96, 96, 3, 3, 1, 1, 1, 1, 1, 1, 14, 30, 96}}, /* several channel groups */
         {2, {56, 40, 64, 64, 3, 3, 1, 1, 1, 1, 1, 1, 56, 40, 64}}, /* bands, shards */

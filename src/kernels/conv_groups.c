@@ -88,12 +88,12 @@ bool fvi_groups_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv_sha
     const groups_block block = groups_at(k, s, 0);
     const size_t taps = (size_t)(s->KH * s->KW), C = (size_t)block.s.C, F = (size_t)block.s.F;
     const size_t weights = taps * C * F;
-    size_t forward, back;
-    if (!fvi_gather_scratch(&forward, k, taps, C, F) || !fvi_gather_scratch(&back, k, taps, F, C))
+    size_t forward, back, sums;
+    if (!fvi_gather_scratch(&forward, k, taps, C, F) || !fvi_gather_scratch(&back, k, taps, F, C) ||
+        !fvi_conv_weights_scratch(&sums, k, &block.s))
         return false;
-    const size_t copies = (weights + F) * (size_t)(fvi_conv_shards(&block.s) - 1);
     *floats = forward > back ? forward : back;
-    if (copies > *floats) *floats = copies;
+    if (sums > *floats) *floats = sums;
     return fvi_sum(floats, *floats, weights);
 }
 

@@ -22,7 +22,8 @@ void fvi_conv_copy(float *to_row, const float *row, ptrdiff_t from, ptrdiff_t to
 
 #define FVI_CONV_SHARDS 8 /* most private copies of dw */
 
-int fvi_conv_shards(const fvi_conv_shape *s); /* copies of dw that the weight gradient sums apart */
+/* conv_weights_plan.c: floats of scratch for batches of up to s->N images, any number of threads. */
+bool fvi_conv_weights_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv_shape *s);
 void fvi_conv_weights(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s,
                       float *dw, float *db, const float *x, const float *dy, float *scratch);
 
@@ -132,7 +133,7 @@ void fvi_groups_weights(const fvi_kernels *k, fvi_threads *threads, const fvi_co
    of both sides. */
 void fvi_depthwise_run(const fvi_kernels *k, fvi_threads *threads, const fvi_gather *g,
                        ptrdiff_t parts);
-ptrdiff_t fvi_depthwise_shards(const fvi_conv_shape *s); /* as fvi_conv_shards */
+ptrdiff_t fvi_depthwise_shards(const fvi_conv_shape *s); /* copies of dw that are summed apart */
 void fvi_depthwise_weights(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s,
                            float *dw, float *db, const float *x, const float *dy, float *scratch);
 

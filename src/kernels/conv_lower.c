@@ -165,9 +165,11 @@ fv_status fvi_conv_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv 
     const ptrdiff_t P = conv_sum_group(k, &s);
     const fvi_conv_shape sums = conv_wide_shape(&s, P);
     const size_t copy = (size_t)((sums.KH * sums.KW * sums.C + 1) * sums.F);
-    const size_t copies = copy * (size_t)(fvi_conv_shards(&sums) - (P == 1));
+    size_t most;
+    if (!fvi_conv_weights_scratch(&most, k, &sums) || !fvi_sum(&most, most, P > 1 ? copy : 0))
+        return fvi_fail(FV_E_SHAPE, "a convolution of %d to %d channels is too large", g->C, g->F);
     *floats = forward > backward ? forward : backward;
-    if (copies > *floats) *floats = copies;
+    if (most > *floats) *floats = most;
     const size_t sparse = fvi_sparse_scratch(&s);
     if (sparse > *floats) *floats = sparse;
     return FV_OK;

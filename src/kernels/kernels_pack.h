@@ -89,3 +89,24 @@ static void FVI_NAME(copy)(float *to, ptrdiff_t width, const float *from, ptrdif
             FVI_STORE(to + c, (FVI_VECTOR){0});
     }
 }
+
+/* to[d * width + c] = from[d * step + c] for c < columns. Where rows of `to` are one vector or whole
+   vectors, these are stored whole: what is too much is the next row's place. */
+static void FVI_NAME(narrow)(float *to, ptrdiff_t width, const float *from, ptrdiff_t step,
+                             ptrdiff_t depth, ptrdiff_t columns)
+{
+    for (ptrdiff_t c = 0; c < columns; c += FVI_LANES) {
+        const int left = columns - c < FVI_LANES ? (int)(columns - c) : FVI_LANES;
+        const bool is_whole = step >= FVI_LANES && (width <= FVI_LANES || left == FVI_LANES);
+        const float *a = from + c;
+        float *b = to + c;
+        ptrdiff_t d = 0;
+        for (; is_whole && d + 1 < depth; ++d, a += step, b += width)
+            FVI_STORE(b, FVI_LOAD(a));
+        for (; d < depth; ++d, a += step, b += width) {
+            FVI_VECTOR v;
+            FVI_NAME(tile_load)(&v, a, 1, left);
+            FVI_NAME(tile_store)(b, &v, 1, left);
+        }
+    }
+}

@@ -198,6 +198,7 @@ static const fvi_tile_table FVI_NAME(tiles) = {
     .patch_lanes = FVI_PATCH_LANES,
     .patches = FVI_NAME(patches_list),
     .copy = FVI_NAME(copy),
+    .narrow = FVI_NAME(narrow),
     .transpose = FVI_NAME(transpose),
     .planes = FVI_NAME(planes_list),
     .split = FVI_NAME(planes_split),

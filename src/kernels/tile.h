@@ -104,6 +104,9 @@ typedef void fvi_tile_dots_fn(const fvi_tile_dots *call);
    to[d * width + c] = from[d * step + c] for c < columns, or from[c * depth + d] for c < rows. */
 typedef void fvi_tile_copy_fn(float *to, ptrdiff_t width, const float *from, ptrdiff_t step,
                               ptrdiff_t depth, ptrdiff_t columns);
+/* Into any width, the columns of one tile; what lies behind them may be anything. */
+typedef void fvi_tile_narrow_fn(float *to, ptrdiff_t width, const float *from, ptrdiff_t step,
+                                ptrdiff_t depth, ptrdiff_t columns);
 typedef void fvi_tile_transpose_fn(float *to, ptrdiff_t width, const float *from, ptrdiff_t depth,
                                    ptrdiff_t rows);
 
@@ -140,6 +143,7 @@ struct fvi_tile_table {
     int patch_lanes;                     /* floats of its vectors */
     fvi_tile_patches_fn *const *patches; /* [FVI_PATCH_ROWS], counted from 1 */
     fvi_tile_copy_fn *copy;
+    fvi_tile_narrow_fn *narrow;
     fvi_tile_transpose_fn *transpose;
     fvi_tile_planes_fn *const *planes; /* [lanes / 2][2] */
     fvi_planes_split_fn *split;
