@@ -120,6 +120,27 @@ static void test_memory_blocks(void **state)
     assert_int_equal(fvi_alloc_live(), live);
 }
 
+/* Large blocks are zeroed without being touched, whatever lay in their place before. */
+static void test_large_blocks(void **state)
+{
+    (void)state;
+    const size_t sizes[] = {2 << 20, (2 << 20) + 1, 5000000, 40 << 20};
+    for (int again = 0; again < 3; again++) {
+        for (size_t i = 0; i < FVI_COUNT(sizes); i++) {
+            unsigned char *block = fvi_alloc(sizes[i], 1, "a large block"), any = 0;
+            assert_non_null(block);
+            assert_int_equal((uintptr_t)block % 64, 0);
+            for (size_t j = 0; j < sizes[i]; j++)
+                any |= block[j];
+            assert_int_equal(any, 0);
+            memset(block, 0xFF, sizes[i]);
+            fvi_free(block);
+            /* so that the heap is reused, where the C library asks the system for each large block */
+            free(malloc(sizes[i]));
+        }
+    }
+}
+
 static void test_memory_failure(void **state)
 {
     (void)state;
@@ -531,13 +552,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_status_message), cmocka_unit_test(test_status_long),
         cmocka_unit_test(test_names),          cmocka_unit_test(test_memory_blocks),
-        cmocka_unit_test(test_memory_failure), cmocka_unit_test(test_shape_count),
-        cmocka_unit_test(test_shape_text),     cmocka_unit_test(test_window_same),
-        cmocka_unit_test(test_window_counted), cmocka_unit_test(test_window_limits),
-        cmocka_unit_test(test_parse_double),   cmocka_unit_test(test_parse_int64),
-        cmocka_unit_test(test_text_numbers),   cmocka_unit_test(test_text_grows),
-        cmocka_unit_test(test_text_json),      cmocka_unit_test(test_text_words),
-        cmocka_unit_test(test_locale),
+        cmocka_unit_test(test_large_blocks),   cmocka_unit_test(test_memory_failure),
+        cmocka_unit_test(test_shape_count),    cmocka_unit_test(test_shape_text),
+        cmocka_unit_test(test_window_same),    cmocka_unit_test(test_window_counted),
+        cmocka_unit_test(test_window_limits),  cmocka_unit_test(test_parse_double),
+        cmocka_unit_test(test_parse_int64),    cmocka_unit_test(test_text_numbers),
+        cmocka_unit_test(test_text_grows),     cmocka_unit_test(test_text_json),
+        cmocka_unit_test(test_text_words),     cmocka_unit_test(test_locale),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,7 +52,9 @@ static void memory_fail(size_t bytes, const char *what)
 }
 
 /* Zeroed bytes. Where a kernel walks over more small pages than the processor remembers, each of
-   them costs it a look-up; so large blocks ask for large pages, which the system may refuse. */
+   them costs it a look-up; so large blocks ask for large pages, which the system may refuse. Their
+   pages are given back to it, to come as zeros when they are first touched: what a program plans for
+   and does not use takes no memory. */
 static void *memory_take(size_t bytes)
 {
 #if defined(MADV_HUGEPAGE)
@@ -61,7 +63,7 @@ static void *memory_take(size_t bytes)
         void *memory = aligned_alloc(MEMORY_PAGE, whole);
         if (!memory) return NULL;
         (void)madvise(memory, bytes, MADV_HUGEPAGE);
-        return memset(memory, 0, bytes);
+        return madvise(memory, whole, MADV_DONTNEED) == 0 ? memory : memset(memory, 0, bytes);
     }
 #endif
     void *memory = aligned_alloc(MEMORY_ALIGN, bytes);
