@@ -400,7 +400,9 @@ static void test_chosen_geometries(void **state)
         {1, {15, 31, 150, 300, 1, 1, 1, 1, 1, 1, 0, 0, 15, 31, 1}}, /* pointwise */
         {3, {9, 9, 130, 260, 1, 1, 2, 2, 1, 1, 1, 1, 6, 6, 1}},     /* and with padding */
         /* depthwise */
-        {3, {14, 30, 96, 96, 3, 3, 1, 1, 1, 1, 1, 1, 14, 30, 96}}, /* several channel groups */
+        {3, {14, 30, 96, 96, 3, 3, 1, 1, 1, 1, 1, 1, 14, 30, 96}},  /* several channel groups */
+        {2, {6, 30, 210, 210, 3, 3, 1, 1, 1, 1, 1, 1, 6, 30, 210}}, /* rows in pieces */
+        {2, {6, 61, 210, 210, 3, 3, 2, 2, 1, 1, 1, 1, 3, 31, 210}},
         {2, {56, 40, 64, 64, 3, 3, 1, 1, 1, 1, 1, 1, 56, 40, 64}}, /* bands, shards */
         {2, {29, 29, 40, 40, 3, 3, 2, 2, 1, 1, 0, 0, 14, 14, 40}}, /* strides */
         {2, {21, 17, 24, 24, 5, 5, 1, 1, 1, 1, 2, 2, 21, 17, 24}}, /* 25 taps */
@@ -424,6 +426,27 @@ static void test_chosen_geometries(void **state)
     };
     for (size_t i = 0; i < FVI_COUNT(list); ++i)
         check_case(list[i].g, list[i].N, 1000 + i, true);
+}
+
+/* A 3x3 kernel on channels apart: rows of every width, with every way to meet their ends. */
+static void test_depthwise_rows(void **state)
+{
+    (void)state;
+    static const int channel_counts[] = {5, 16, 24, 48};
+    uint64_t seed = 3000;
+    for (int W = 1; W < 14; ++W) {
+        for (int pad = 0; pad < 3; ++pad) {
+            for (int stride = 1; stride < 3; ++stride, ++seed) {
+                const int C = channel_counts[seed % FVI_COUNT(channel_counts)];
+                const int SH = seed % 5 == 0 ? 3 - stride : stride, DH = seed % 7 == 0 ? 2 : 1;
+                const int H = 1 + (int)(seed / 3 % 9);
+                const int OW = axis_out(W, 3, stride, 1, pad, (pad + (int)seed) % 3);
+                const int OH = axis_out(H, 3, SH, DH, 1, 2);
+                const fvi_conv g = {H, W, C, C, 3, 3, SH, stride, DH, 1, 1, pad, OH, OW, C};
+                if (OW > 0 && OH > 0) check_case(g, 2, seed, seed % 8 == 0);
+            }
+        }
+    }
 }
 
 static void test_empty_batch(void **state)
@@ -488,8 +511,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_geometries), cmocka_unit_test(test_random_groups),
-        cmocka_unit_test(test_chosen_geometries), cmocka_unit_test(test_empty_batch),
-        cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_chosen_geometries), cmocka_unit_test(test_depthwise_rows),
+        cmocka_unit_test(test_empty_batch),       cmocka_unit_test(test_too_large),
     };
     return cmocka_run_group_tests(tests, pools_begin, pools_end);
 }

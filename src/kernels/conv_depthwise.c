@@ -15,6 +15,8 @@
 #define DEPTHWISE_BAND 65536     /* floats of a task's input and output */
 #define DEPTHWISE_TASKS 16       /* fewest tasks, where there are rows enough */
 #define DEPTHWISE_SUMS 32768     /* floats of x that a call sums over */
+#define DEPTHWISE_PIECE 2048     /* floats of x's row that a strip is wide */
+#define DEPTHWISE_PLACES 6       /* fewest outputs of it */
 #define DEPTHWISE_UNIT 16        /* floats of the widest vector */
 #define DEPTHWISE_SHARD 1024     /* fewest pixels worth a shard */
 #define DEPTHWISE_COPIES 262144  /* most floats of all shards' copies */
@@ -370,22 +372,104 @@ static void depthwise_area_run(const depthwise_sum *sum, const depthwise_area *a
     }
 }
 
+/* A row of outputs at a time under a kernel 3 wide, or two, in pieces narrow enough that what several
+   kernel rows read stays in the nearest cache: outputs [from, to) of a row, of which the first may
+   miss the first tap of each kernel row, the last the last one. */
+typedef struct depthwise_strips {
+    ptrdiff_t from, to;
+    bool has_left, has_right;
+} depthwise_strips;
+
+static depthwise_strips depthwise_strips_of(const fvi_conv_shape *s)
+{
+    depthwise_strips strips = {.to = 0};
+    if (s->F > s->C || s->KH != 3 || s->KW != 3 || s->DW > 1 || s->SW > 2) return strips;
+    const ptrdiff_t last = s->W - 3 + s->pad_left;
+    ptrdiff_t from = depthwise_ceil(s->pad_left, s->SW);
+    ptrdiff_t to = last < 0 ? 0 : depthwise_min(s->OW, last / s->SW + 1);
+    if (from >= to) return strips;
+    strips.has_left = from > 0 && (from - 1) * s->SW - s->pad_left == -1;
+    strips.has_right = to < s->OW && to * s->SW - s->pad_left == s->W - 2;
+    strips.from = from - strips.has_left;
+    strips.to = to + strips.has_right;
+    return strips;
+}
+
+/* Rows [h, h + rows) of an area. */
+static void depthwise_strips_run(const depthwise_sum *sum, const depthwise_strips *strips,
+                                 const depthwise_area *area, ptrdiff_t h, ptrdiff_t rows,
+                                 fvi_depthwise_strip *call, ptrdiff_t c)
+{
+    const fvi_conv_shape *s = sum->s;
+    const ptrdiff_t line = s->W * s->x_pitch, ih = h * s->SH - s->pad_top + area->h.first * s->DH;
+    const ptrdiff_t below = ih + (rows - 1) * s->SH + (area->h.count - 1) * s->DH + 1;
+    const ptrdiff_t from = strips->from + strips->has_left, to = strips->to - strips->has_right;
+    const ptrdiff_t wanted = depthwise_ceil((to - from) * s->SW * s->F, DEPTHWISE_PIECE);
+    const ptrdiff_t pieces =
+        depthwise_max(1, depthwise_min(wanted, (to - from) / DEPTHWISE_PLACES));
+    const float *x = sum->x + area->image * s->H * line;
+    const float *dy = sum->dy + (area->image * s->OH + h) * s->OW * s->y_pitch;
+    fvi_depthwise_strip_fn *run =
+        rows > 1 ? sum->table->strip_pair : sum->table->strips[s->SW - 1][area->h.count - 2];
+    for (ptrdiff_t i = 0; i < pieces; ++i) {
+        const ptrdiff_t w = from + (to - from) * i / pieces;
+        const ptrdiff_t iw = (w * s->SW - s->pad_left) * s->x_pitch;
+        call->places = from + (to - from) * (i + 1) / pieces - w;
+        call->has_left = i == 0 && strips->has_left;
+        call->has_right = i == pieces - 1 && strips->has_right;
+        call->x = x + ih * line + iw + c;
+        call->dy = dy + w * s->y_pitch + c;
+        call->x_ahead = (const char *)(x + below * line + iw);
+        call->dy_ahead = (const char *)(dy + (rows * s->OW + w) * s->y_pitch);
+        run(call);
+    }
+}
+
+static void depthwise_strips_area(const depthwise_sum *sum, const depthwise_strips *strips,
+                                  const depthwise_area *area, ptrdiff_t c, ptrdiff_t channels,
+                                  float *dw, float *db)
+{
+    const fvi_conv_shape *s = sum->s;
+    const bool has_pairs =
+        sum->table->strip_pair && area->h.count == 3 && s->SH == 1 && s->SW == 1 && s->DH == 1;
+    fvi_depthwise_strip call = {
+        .x_row = s->DH * s->W * s->x_pitch,
+        .x_pixel = s->x_pitch,
+        .dy_row = s->OW * s->y_pitch,
+        .dy_pixel = s->y_pitch,
+        .channels = channels,
+        .dw = dw + area->h.first * 3 * s->F + c,
+        .tap = s->F,
+        .db = db ? db + c : NULL,
+        .x_ahead_row = s->W * s->x_pitch * (ptrdiff_t)sizeof *dw,
+        .dy_ahead_row = s->OW * s->y_pitch * (ptrdiff_t)sizeof *dw,
+    };
+    for (ptrdiff_t h = area->h0, rows; h < area->h1; h += rows) {
+        rows = has_pairs && h + 1 < area->h1 ? 2 : 1;
+        depthwise_strips_run(sum, strips, area, h, rows, &call, c);
+    }
+}
+
 /* All areas of an image. */
 static void depthwise_image(const depthwise_sum *sum, ptrdiff_t image, ptrdiff_t c,
                             ptrdiff_t channels, float *dw, float *db)
 {
     const fvi_conv_shape *s = sum->s;
+    const depthwise_strips strips = depthwise_strips_of(s);
     depthwise_area a = {.image = image};
     for (a.h0 = 0; a.h0 < s->OH; a.h0 = a.h1) {
         a.h = depthwise_clip(a.h0 * s->SH - s->pad_top, s->H, s->DH, s->KH);
         depthwise_taps next = a.h;
         for (a.h1 = a.h0; a.h1 < s->OH && next.first == a.h.first && next.count == a.h.count;)
             next = depthwise_clip(++a.h1 * s->SH - s->pad_top, s->H, s->DH, s->KH);
+        const bool has_strips = a.h.count > 1 && strips.from < strips.to;
+        if (has_strips) depthwise_strips_area(sum, &strips, &a, c, channels, dw, db);
         for (a.w0 = 0; a.w0 < s->OW; a.w0 = a.w1) {
             a.w = next = depthwise_clip(a.w0 * s->SW - s->pad_left, s->W, s->DW, s->KW);
             for (a.w1 = a.w0; a.w1 < s->OW && next.first == a.w.first && next.count == a.w.count;)
                 next = depthwise_clip(++a.w1 * s->SW - s->pad_left, s->W, s->DW, s->KW);
-            depthwise_area_run(sum, &a, c, channels, dw, db);
+            if (!has_strips || a.w0 < strips.from || a.w0 >= strips.to)
+                depthwise_area_run(sum, &a, c, channels, dw, db);
         }
     }
 }

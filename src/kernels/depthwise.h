@@ -39,8 +39,26 @@ typedef struct fvi_depthwise_sums {
     float *db; /* += sum of dy; NULL: not wanted */
 } fvi_depthwise_sums;
 
+/* The same for a row of outputs under a kernel 3 wide, or for two rows below each other, all taps of
+   so many kernel rows: dw[(i*3 + j)*tap + c] += sum of x[(r + i)*x_row + (o*step + j)*x_pixel + c] *
+   dy[r*dy_row + o*dy_pixel + c] over rows r and places o from 0 on. One more output before them
+   (place -1) misses the first tap of each kernel row, one behind them the last. */
+typedef struct fvi_depthwise_strip {
+    const float *x, *dy; /* of place 0 */
+    ptrdiff_t x_row, x_pixel, dy_row, dy_pixel;
+    ptrdiff_t places, channels;
+    bool has_left, has_right;
+    float *dw;
+    ptrdiff_t tap;
+    float *db; /* += sum of dy; NULL: not wanted */
+    /* what will be read next, contiguous where these places of all channels are: rows of x, of dy */
+    const char *x_ahead, *dy_ahead;
+    ptrdiff_t x_ahead_row, dy_ahead_row;
+} fvi_depthwise_strip;
+
 typedef void fvi_depthwise_rows_fn(const fvi_depthwise_rows *call);
 typedef void fvi_depthwise_sums_fn(const fvi_depthwise_sums *call);
+typedef void fvi_depthwise_strip_fn(const fvi_depthwise_strip *call);
 
 /* Where neighbouring outputs share inputs, these are loaded once for a whole kernel row: kernels
    made for so many taps and so many pixels from output to output. */
@@ -63,6 +81,8 @@ struct fvi_depthwise_table {
     fvi_depthwise_rows_fn *pairs[FVI_DEPTHWISE_KINDS];
     fvi_depthwise_sums_fn *sums[FVI_DEPTHWISE_TAPS + 1];        /* of so many taps, spread 1 */
     fvi_depthwise_sums_fn *spread_sums[FVI_DEPTHWISE_TAPS + 1]; /* spread above 1 */
+    fvi_depthwise_strip_fn *strips[2][2]; /* [step - 1][kernel rows - 2], one row of outputs */
+    fvi_depthwise_strip_fn *strip_pair;   /* two, of three kernel rows and step 1, or NULL */
 };
 
 #endif

@@ -49,6 +49,7 @@ FVI_INLINE FVI_VECTOR FVI_NAME(depthwise_load)(const float *p, const FVI_NAME(de
 {
     FVI_VECTOR v;
     if (mode == FVI_DEPTHWISE_WHOLE) return FVI_LOAD(p + b->c);
+    if (mode == FVI_DEPTHWISE_PART) return FVI_LOAD_FIRST(p + b->c, b->n);
     FVI_NAME(tile_load)(&v, p + b->c, 1, b->n);
     return v;
 }
@@ -67,6 +68,8 @@ FVI_INLINE void FVI_NAME(depthwise_store)(float *p, FVI_VECTOR v,
 {
     if (mode == FVI_DEPTHWISE_WHOLE)
         FVI_STORE(p + b->c, v);
+    else if (mode == FVI_DEPTHWISE_PART)
+        FVI_STORE_FIRST(p + b->c, v, b->n);
     else
         FVI_NAME(tile_store)(p + b->c, &v, 1, b->n);
 }
@@ -175,38 +178,6 @@ FVI_INLINE void FVI_NAME(depthwise_outs)(const fvi_depthwise_rows *call,
     FVI_NAME(depthwise_finish)(call, sum, 0, b, outs, mode, is_plain);
     if (rows > 1) FVI_NAME(depthwise_finish)
     (call, sum + outs, call->out_below, b, outs, mode, is_plain);
-}
-
-/* Gradients of so many taps, and of the bias. */
-FVI_INLINE void FVI_NAME(depthwise_taps)(const fvi_depthwise_sums *call,
-                                         const FVI_NAME(depthwise_block) * b, const int taps,
-                                         const int mode)
-{
-    FVI_VECTOR sum[FVI_DEPTHWISE_TAPS], bias = {0};
-    ptrdiff_t shift[FVI_DEPTHWISE_TAPS];
-    FVI_UNROLL
-    for (int t = 0; t < taps; ++t) {
-        sum[t] = (FVI_VECTOR){0};
-        shift[t] = call->shift[t];
-    }
-    for (ptrdiff_t r = 0; r < call->rows; ++r) {
-        const float *x = call->x + r * call->x_row, *dy = call->dy + r * call->dy_row;
-        for (ptrdiff_t o = 0; o < call->columns; ++o, x += call->x_step, dy += call->dy_step) {
-            const FVI_VECTOR slope = FVI_NAME(depthwise_load)(dy, b, mode);
-            bias += slope;
-            FVI_UNROLL
-            for (int t = 0; t < taps; ++t)
-                sum[t] = FVI_FMA(FVI_NAME(depthwise_source)(x + shift[t], b, mode), slope, sum[t]);
-        }
-    }
-    FVI_UNROLL
-    for (int t = 0; t < taps; ++t) {
-        float *dw = call->dw + call->place[t];
-        FVI_NAME(depthwise_store)
-        (dw, FVI_NAME(depthwise_load)(dw, b, mode) + sum[t], b, mode);
-    }
-    if (call->db) FVI_NAME(depthwise_store)
-    (call->db, FVI_NAME(depthwise_load)(call->db, b, mode) + bias, b, mode);
 }
 
 /* Whole vectors of channels, one after the other: of the same outputs, since what these read is
@@ -328,58 +299,3 @@ FVI_DEPTHWISE_PAIRS(3, 2)
 FVI_DEPTHWISE_PAIRS(5, 1)
 FVI_DEPTHWISE_PAIRS(5, 2)
 #endif
-
-/* ---- from 0 to FVI_DEPTHWISE_TAPS taps ---- */
-
-#define FVI_DEPTHWISE_SUM(t)                                                                       \
-    static void FVI_NAME(depthwise_sums_##t)(const fvi_depthwise_sums *call)                       \
-    {                                                                                              \
-        ptrdiff_t c = 0;                                                                           \
-        for (; c + FVI_LANES <= call->channels; c += FVI_LANES) {                                  \
-            const FVI_NAME(depthwise_block) b =                                                    \
-                FVI_NAME(depthwise_begin)(c, 0, 1, FVI_DEPTHWISE_WHOLE);                           \
-            FVI_NAME(depthwise_taps)(call, &b, t, FVI_DEPTHWISE_WHOLE);                            \
-        }                                                                                          \
-        if (c == call->channels) return;                                                           \
-        const FVI_NAME(depthwise_block) b =                                                        \
-            FVI_NAME(depthwise_begin)(c, call->channels, 1, FVI_DEPTHWISE_PART);                   \
-        FVI_NAME(depthwise_taps)(call, &b, t, FVI_DEPTHWISE_PART);                                 \
-    }                                                                                              \
-    static void FVI_NAME(depthwise_spread_sums_##t)(const fvi_depthwise_sums *call)                \
-    {                                                                                              \
-        for (ptrdiff_t c = 0; c < call->channels; c += FVI_LANES) {                                \
-            const FVI_NAME(depthwise_block) b =                                                    \
-                FVI_NAME(depthwise_begin)(c, call->channels, call->spread, FVI_DEPTHWISE_WIDE);    \
-            FVI_NAME(depthwise_taps)(call, &b, t, FVI_DEPTHWISE_WIDE);                             \
-        }                                                                                          \
-    }
-#define FVI_DEPTHWISE_EACH_SUM(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9)
-FVI_DEPTHWISE_EACH_SUM(FVI_DEPTHWISE_SUM)
-
-#define FVI_DEPTHWISE_SUM_ENTRY(t) FVI_NAME(depthwise_sums_##t),
-#define FVI_DEPTHWISE_SPREAD_ENTRY(t) FVI_NAME(depthwise_spread_sums_##t),
-
-static const fvi_depthwise_table FVI_NAME(depthwise) = {
-    .lanes = FVI_LANES,
-    .rows =
-        {
-            [FVI_DEPTHWISE_ANY] = FVI_NAME(depthwise_0_0),
-            [FVI_DEPTHWISE_2_1] = FVI_NAME(depthwise_2_1),
-            [FVI_DEPTHWISE_3_1] = FVI_NAME(depthwise_3_1),
-            [FVI_DEPTHWISE_3_2] = FVI_NAME(depthwise_3_2),
-            [FVI_DEPTHWISE_5_1] = FVI_NAME(depthwise_5_1),
-            [FVI_DEPTHWISE_5_2] = FVI_NAME(depthwise_5_2),
-            [FVI_DEPTHWISE_SPREAD] = FVI_NAME(depthwise_spread),
-        },
-#if FVI_ROWS_MAX * FVI_VECTORS_MAX > 16
-    .pairs =
-        {
-            [FVI_DEPTHWISE_3_1] = FVI_NAME(depthwise_pair_3_1),
-            [FVI_DEPTHWISE_3_2] = FVI_NAME(depthwise_pair_3_2),
-            [FVI_DEPTHWISE_5_1] = FVI_NAME(depthwise_pair_5_1),
-            [FVI_DEPTHWISE_5_2] = FVI_NAME(depthwise_pair_5_2),
-        },
-#endif
-    .sums = {FVI_DEPTHWISE_EACH_SUM(FVI_DEPTHWISE_SUM_ENTRY)},
-    .spread_sums = {FVI_DEPTHWISE_EACH_SUM(FVI_DEPTHWISE_SPREAD_ENTRY)},
-};
