@@ -15,7 +15,7 @@
 #define DEPTHWISE_BAND 65536     /* floats of a task's input and output */
 #define DEPTHWISE_TASKS 16       /* fewest tasks, where there are rows enough */
 #define DEPTHWISE_SUMS 32768     /* floats of x that a call sums over */
-#define DEPTHWISE_PIECE 2048     /* floats of x's row that a strip is wide */
+#define DEPTHWISE_PIECE 512     /* floats of x's row that a strip is wide */
 #define DEPTHWISE_PLACES 6       /* fewest outputs of it */
 #define DEPTHWISE_UNIT 16        /* floats of the widest vector */
 #define DEPTHWISE_SHARD 1024     /* fewest pixels worth a shard */
@@ -31,6 +31,8 @@ typedef struct depthwise_plan {
     ptrdiff_t inside_from, inside_to; /* places of a row at which no tap leaves the image */
     fvi_depthwise_rows_fn *pair;      /* for two rows together, or NULL */
     ptrdiff_t each;                   /* channels of out that a call has */
+    bool has_strips;                  /* kernels for rows under a kernel 3 wide */
+    bool has_left, has_right;         /* which have an output more on that side */
 } depthwise_plan;
 
 static ptrdiff_t depthwise_ceil(ptrdiff_t a, ptrdiff_t b)
@@ -208,13 +210,63 @@ static void depthwise_run_pair(const depthwise_plan *plan, ptrdiff_t image, ptrd
     depthwise_run_row(plan, image, i + 1, j, plan->inside_to);
 }
 
+/* Pieces of a row, or of two, narrow enough that what several kernel rows read stays in the nearest
+   cache. */
+static ptrdiff_t depthwise_pieces(ptrdiff_t places, ptrdiff_t floats)
+{
+    const ptrdiff_t wanted = depthwise_ceil(places * floats, DEPTHWISE_PIECE);
+    return depthwise_max(1, depthwise_min(wanted, places / DEPTHWISE_PLACES));
+}
+
+/* Row i, or rows i and i + 1, as strips. */
+static void depthwise_run_strips(const depthwise_plan *plan, ptrdiff_t image, ptrdiff_t i,
+                                 ptrdiff_t rows)
+{
+    const fvi_gather *g = plan->g;
+    const ptrdiff_t from = plan->inside_from, places = plan->inside_to - from;
+    const ptrdiff_t line = g->w.source_size * g->source_pitch;
+    depthwise_row row = depthwise_begin(plan, image, i, 0);
+    fvi_depthwise_rows *call = &row.call;
+    const ptrdiff_t pieces = depthwise_pieces(places, call->source_step);
+    fvi_depthwise_rows_fn *run = rows > 1
+                                     ? plan->table->along_pair
+                                     : plan->table->along[g->w.source_step - 1][call->taps_h - 2];
+    call->weights = g->weights + row.weights;
+    call->out_below = g->h.step * g->out_w * g->out_pitch;
+    call->source_ahead_row = line * (ptrdiff_t)sizeof(float);
+    call->out_ahead_row = call->out_below * (ptrdiff_t)sizeof(float);
+    for (ptrdiff_t p = 0; p < pieces; ++p) {
+        const ptrdiff_t j = from + places * p / pieces, out = row.out + j * call->out_step;
+        call->source = g->source + row.source + j * call->source_step;
+        call->out = g->out + out;
+        call->mask = g->mask ? g->mask + out : NULL;
+        call->outs = from + places * (p + 1) / pieces - j;
+        call->has_left = p == 0 && plan->has_left;
+        call->has_right = p == pieces - 1 && plan->has_right;
+        call->source_ahead = (const char *)(call->source + (rows - 1) * g->h.source_step * line +
+                                            ((call->taps_h - 1) * g->h.gap + 1) * line);
+        call->out_ahead = (const char *)(call->out + rows * call->out_below);
+        run(call);
+    }
+    const ptrdiff_t to = plan->inside_to + plan->has_right;
+    for (ptrdiff_t r = i; r < i + rows; ++r)
+        depthwise_run_row(plan, image, r, from - plan->has_left, to);
+}
+
 static void depthwise_run_rows(const depthwise_plan *plan, ptrdiff_t image, ptrdiff_t i0,
                                ptrdiff_t i1)
 {
     const fvi_gather_axis *h = &plan->g->h;
     for (ptrdiff_t i = i0; i < i1; ++i) {
-        if (plan->pair && i + 1 < i1 && depthwise_axis(h, i).count == h->taps &&
-            depthwise_axis(h, i + 1).count == h->taps)
+        const ptrdiff_t taps = depthwise_axis(h, i).count;
+        if (plan->has_strips && (taps == 2 || taps == 3)) {
+            const bool is_pair = taps == 3 && h->source_step == 1 && h->gap == 1 &&
+                                 plan->g->w.source_step == 1 && i + 1 < i1 &&
+                                 depthwise_axis(h, i + 1).count == 3;
+            depthwise_run_strips(plan, image, i, 1 + is_pair);
+            i += is_pair;
+        } else if (plan->pair && i + 1 < i1 && taps == h->taps &&
+                   depthwise_axis(h, i + 1).count == h->taps)
             depthwise_run_pair(plan, image, i++);
         else
             depthwise_run_row(plan, image, i, 0, 0);
@@ -269,6 +321,14 @@ static depthwise_plan depthwise_plan_of(const fvi_kernels *k, const fvi_gather *
     if (plan.spread == 1 && plan.fold == 1 && !g->is_added && plan.sums >= k->depthwise->lanes &&
         g->h.gap == 1 && g->h.source_step < g->h.taps && plan.inside_from < plan.inside_to)
         plan.pair = k->depthwise->pairs[plan.kind];
+    plan.has_strips = plan.spread == 1 && plan.fold == 1 && !g->is_added && w->taps == 3 &&
+                      w->gap == 1 && w->source_step <= 2 && plan.inside_from < plan.inside_to &&
+                      plan.sums >= k->depthwise->lanes && k->depthwise->along_pair;
+    if (!plan.has_strips) return plan;
+    const depthwise_taps before = depthwise_axis(w, plan.inside_from - 1);
+    const depthwise_taps after = depthwise_axis(w, plan.inside_to);
+    plan.has_left = plan.inside_from > 0 && before.first == 1 && before.count == 2;
+    plan.has_right = plan.inside_to < w->count && after.first == 0 && after.count == 2;
     return plan;
 }
 
@@ -404,9 +464,7 @@ static void depthwise_strips_run(const depthwise_sum *sum, const depthwise_strip
     const ptrdiff_t line = s->W * s->x_pitch, ih = h * s->SH - s->pad_top + area->h.first * s->DH;
     const ptrdiff_t below = ih + (rows - 1) * s->SH + (area->h.count - 1) * s->DH + 1;
     const ptrdiff_t from = strips->from + strips->has_left, to = strips->to - strips->has_right;
-    const ptrdiff_t wanted = depthwise_ceil((to - from) * s->SW * s->F, DEPTHWISE_PIECE);
-    const ptrdiff_t pieces =
-        depthwise_max(1, depthwise_min(wanted, (to - from) / DEPTHWISE_PLACES));
+    const ptrdiff_t pieces = depthwise_pieces(to - from, s->SW * s->F);
     const float *x = sum->x + area->image * s->H * line;
     const float *dy = sum->dy + (area->image * s->OH + h) * s->OW * s->y_pitch;
     fvi_depthwise_strip_fn *run =

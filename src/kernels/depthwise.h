@@ -26,6 +26,12 @@ typedef struct fvi_depthwise_rows {
     ptrdiff_t out_below; /* and its outputs lie so far from the first's */
     bool is_added;       /* start from what out holds */
     bool is_clipped;     /* what is below 0 at the end is 0 */
+    /* of a strip: one more output before these misses the first tap of each kernel row, one behind
+       them the last; and what will be read and written next, contiguous where these outputs of all
+       channels are: rows of the source, of out */
+    bool has_left, has_right;
+    const char *source_ahead, *out_ahead;
+    ptrdiff_t source_ahead_row, out_ahead_row;
 } fvi_depthwise_rows;
 
 /* Gradients of so many taps over a rectangle of outputs: dw[place[t] + c] += sum of
@@ -79,7 +85,11 @@ struct fvi_depthwise_table {
     /* the same for two rows of outputs with all their taps; channels >= lanes, not is_added; NULL:
        there is none */
     fvi_depthwise_rows_fn *pairs[FVI_DEPTHWISE_KINDS];
-    fvi_depthwise_sums_fn *sums[FVI_DEPTHWISE_TAPS + 1];        /* of so many taps, spread 1 */
+    /* strips: a row of outputs, or two below each other, of a kernel 3 wide with gap 1; channels >=
+       lanes, not is_added; NULL: there is none. */
+    fvi_depthwise_rows_fn *along[2][2];                  /* [step - 1][kernel rows - 2] */
+    fvi_depthwise_rows_fn *along_pair;                   /* of three kernel rows and step 1 */
+    fvi_depthwise_sums_fn *sums[FVI_DEPTHWISE_TAPS + 1]; /* of so many taps, spread 1 */
     fvi_depthwise_sums_fn *spread_sums[FVI_DEPTHWISE_TAPS + 1]; /* spread above 1 */
     fvi_depthwise_strip_fn *strips[2][2]; /* [step - 1][kernel rows - 2], one row of outputs */
     fvi_depthwise_strip_fn *strip_pair;   /* two, of three kernel rows and step 1, or NULL */

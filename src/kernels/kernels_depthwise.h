@@ -131,10 +131,10 @@ FVI_INLINE void FVI_NAME(depthwise_finish)(const fvi_depthwise_rows *call, const
                                            ptrdiff_t at, const FVI_NAME(depthwise_block) * b,
                                            const int outs, const int mode, const bool is_plain)
 {
-    const FVI_VECTOR least = call->is_clipped ? (FVI_VECTOR){0} : FVI_SPLAT(-INFINITY);
     FVI_UNROLL
     for (int o = 0; o < outs; ++o, at += call->out_step) {
-        FVI_VECTOR y = (FVI_VECTOR)((FVI_BITS)sum[o] & ~(FVI_BITS)(sum[o] < least)); /* not NaN */
+        FVI_VECTOR y = sum[o];
+        if (!is_plain && call->is_clipped) y = FVI_NAME(clip)(y);
         if (!is_plain && call->mask) {
             const FVI_VECTOR mask = FVI_NAME(depthwise_load)(call->mask + at, b, mode);
             y = (FVI_VECTOR)((FVI_BITS)y & (FVI_BITS)(mask > (FVI_VECTOR){0}));
@@ -144,7 +144,7 @@ FVI_INLINE void FVI_NAME(depthwise_finish)(const fvi_depthwise_rows *call, const
 }
 
 /* One channel block of the first outs outputs of one row, or two; taps and step 0: any, each tap loads
-   its own inputs. is_plain: nothing is added to, nothing masks. */
+   its own inputs. is_plain: nothing is added to, clips or masks. */
 FVI_INLINE void FVI_NAME(depthwise_outs)(const fvi_depthwise_rows *call,
                                          const FVI_NAME(depthwise_block) * b, const int rows,
                                          const int outs, const int taps, const int step,
@@ -213,7 +213,7 @@ FVI_INLINE void FVI_NAME(depthwise_tile)(const fvi_depthwise_rows *given, ptrdif
     call.source += first * call.source_step;
     call.out += first * call.out_step;
     if (call.mask) call.mask += first * call.out_step;
-    if (rows == 1 && !call.is_added && !call.mask)
+    if (!(rows == 1 && call.is_added) && !call.mask && !call.is_clipped)
         FVI_NAME(depthwise_channels)(&call, rows, outs, taps, step, mode, true, c);
     else
         FVI_NAME(depthwise_channels)(&call, rows, outs, taps, step, mode, false, c);

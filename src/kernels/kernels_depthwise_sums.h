@@ -34,16 +34,7 @@ FVI_INLINE void FVI_NAME(depthwise_taps)(const fvi_depthwise_sums *call,
     (call->db, FVI_NAME(depthwise_load)(call->db, b, mode) + bias, b, mode);
 }
 
-/* ---- strips: a row of outputs under a kernel 3 wide, or two such rows ---- */
-
-/* Neighbouring outputs share inputs. With registers enough for a window of 3 columns of these, each
-   is loaded once for a strip, and dy once for all taps; with 16 registers each product loads its
-   own. */
-#if FVI_ROWS_MAX * FVI_VECTORS_MAX > 16
-#define FVI_DEPTHWISE_SLIDES 1
-#else
-#define FVI_DEPTHWISE_SLIDES 0
-#endif
+/* ---- strips, as in kernels_depthwise_strips.h ---- */
 
 /* One place: taps [from, to) of each kernel row meet dy of rows outputs. Column j of the window is
    window[r][(first + j) % 3]. */
@@ -72,48 +63,25 @@ FVI_INLINE void FVI_NAME(depthwise_meet)(FVI_VECTOR (*sum)[3], FVI_VECTOR *bias,
     }
 }
 
-/* Columns [from, to) into the window. */
-FVI_INLINE void FVI_NAME(depthwise_slide)(FVI_VECTOR (*window)[3], const fvi_depthwise_strip *call,
-                                          const float *x, const FVI_NAME(depthwise_block) * b,
-                                          const int rows, const int first, const int from,
-                                          const int to, const int mode)
-{
-    FVI_UNROLL
-    for (int r = 0; FVI_DEPTHWISE_SLIDES && r < rows; ++r) {
-        FVI_UNROLL
-        for (int j = from; j < to; ++j)
-            window[r][(first + j) % 3] =
-                FVI_NAME(depthwise_source)(x + r * call->x_row + j * call->x_pixel, b, mode);
-    }
-}
-
 /* Where a strip has come to. */
-typedef struct FVI_NAME(depthwise_place) {
+typedef struct FVI_NAME(depthwise_at) {
     const float *x, *dy;
     const char *x_ahead, *dy_ahead;
-} FVI_NAME(depthwise_place);
+} FVI_NAME(depthwise_at);
 
-/* One place, of which the window holds all columns but the last step. Of what is new to the next
-   rows of strips a line is fetched for each that is read now. */
+/* One place, of which the window holds all columns but the last step. */
 FVI_INLINE void FVI_NAME(depthwise_step)(FVI_VECTOR (*sum)[3], FVI_VECTOR *bias,
                                          FVI_VECTOR (*window)[3], const fvi_depthwise_strip *call,
-                                         FVI_NAME(depthwise_place) * at,
+                                         FVI_NAME(depthwise_at) * at,
                                          const FVI_NAME(depthwise_block) * b, const int rows,
                                          const int taps_h, const int step, const int first,
                                          const int mode)
 {
     const int size = (int)sizeof(FVI_VECTOR);
-    FVI_UNROLL
-    for (int r = 0; r < rows; ++r)
-        FVI_PREFETCH(at->dy_ahead + r * call->dy_ahead_row);
-    FVI_UNROLL
-    for (int r = 0; r < rows * step; ++r) {
-        FVI_UNROLL
-        for (int p = 0; p < step; ++p)
-            FVI_PREFETCH(at->x_ahead + r * call->x_ahead_row + p * size);
-    }
+    FVI_NAME(depthwise_fetch)
+    (at->x_ahead, call->x_ahead_row, at->dy_ahead, call->dy_ahead_row, rows * step, rows, step);
     FVI_NAME(depthwise_slide)
-    (window, call, at->x, b, rows + taps_h - 1, first, 3 - step, 3, mode);
+    (window, at->x, call->x_row, call->x_pixel, b, rows + taps_h - 1, first, 3 - step, 3, mode);
     FVI_NAME(depthwise_meet)
     (sum, bias, window, call, at->x, at->dy, b, rows, taps_h, first, 0, 3, mode);
     at->x += step * call->x_pixel;
@@ -132,18 +100,19 @@ FVI_INLINE void FVI_NAME(depthwise_strip)(const fvi_depthwise_strip *call,
     FVI_VECTOR sum[3][3], window[4][3], bias = {0};
     const ptrdiff_t ahead = b->c * call->places * (ptrdiff_t)sizeof(float);
     const int all = rows + taps_h - 1;
-    FVI_NAME(depthwise_place)
+    FVI_NAME(depthwise_at)
     at = {call->x, call->dy, call->x_ahead + step * ahead, call->dy_ahead + ahead};
     FVI_UNROLL
     for (int t = 0; t < 3 * taps_h; ++t)
         sum[t / 3][t % 3] = FVI_NAME(depthwise_load)(call->dw + t * call->tap, b, mode);
     if (call->has_left) {
         const float *x = at.x - step * call->x_pixel, *dy = at.dy - call->dy_pixel;
-        FVI_NAME(depthwise_slide)(window, call, x, b, all, 0, 1, 3, mode);
+        FVI_NAME(depthwise_slide)(window, x, call->x_row, call->x_pixel, b, all, 0, 1, 3, mode);
         FVI_NAME(depthwise_meet)
         (sum, &bias, window, call, x, dy, b, rows, taps_h, 0, 1, 3, mode);
     }
-    FVI_NAME(depthwise_slide)(window, call, at.x, b, all, 0, 0, 3 - step, mode);
+    FVI_NAME(depthwise_slide)
+    (window, at.x, call->x_row, call->x_pixel, b, all, 0, 0, 3 - step, mode);
     ptrdiff_t left = call->places;
     for (; left >= 3; left -= 3) {
         FVI_UNROLL
@@ -156,7 +125,7 @@ FVI_INLINE void FVI_NAME(depthwise_strip)(const fvi_depthwise_strip *call,
     if (left > 1) FVI_NAME(depthwise_step)
     (sum, &bias, window, call, &at, b, rows, taps_h, step, step, mode);
     if (call->has_right) {
-        FVI_NAME(depthwise_slide)(window, call, at.x, b, all, 0, 0, 2, mode);
+        FVI_NAME(depthwise_slide)(window, at.x, call->x_row, call->x_pixel, b, all, 0, 0, 2, mode);
         FVI_NAME(depthwise_meet)
         (sum, &bias, window, call, at.x, at.dy, b, rows, taps_h, 0, 0, 2, mode);
     }
@@ -248,5 +217,8 @@ static const fvi_depthwise_table FVI_NAME(depthwise) = {
                {FVI_NAME(depthwise_strip_1_2_2), FVI_NAME(depthwise_strip_1_3_2)}},
 #if FVI_DEPTHWISE_SLIDES
     .strip_pair = FVI_NAME(depthwise_strip_2_3_1),
+    .along = {{FVI_NAME(depthwise_along_1_2_1), FVI_NAME(depthwise_along_1_3_1)},
+              {FVI_NAME(depthwise_along_1_2_2), FVI_NAME(depthwise_along_1_3_2)}},
+    .along_pair = FVI_NAME(depthwise_along_2_3_1),
 #endif
 };
