@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Grouped convolution: each group is a convolution of its slice of channels. */
 
-/* Small groups would leave vectors half empty, so several of them are taken as one convolution whose
-   weights are zero between them. (Where the input is not finite, the zeros carry it over to the
-   neighbours.) The weights of such a block of groups are copied together; everything else stays
-   where it is, with pixels as far apart as all channels are wide. */
+/* Groups that fill a vector side by side have kernels of their own, kernels_groups.h, where the kernel
+   is 3 wide without strides or gaps. Other small groups would leave vectors half empty, so several of
+   them are taken as one convolution whose weights are zero between them. (Where the input is not
+   finite, the zeros carry it over to the neighbours.) The weights of such a block of groups are
+   copied together; everything else stays where it is, with pixels as far apart as all channels are
+   wide. */
 
 #include "kernels/conv_internal.h"
+#include "kernels/depthwise.h"
 
 #include <string.h>
 
@@ -83,6 +86,161 @@ static void groups_unpack(float *dw, const groups_block *block, const float *fro
     }
 }
 
+/* ---- groups that fill a vector side by side ---- */
+
+#define GROUPS_ROW (FVI_GROUP_LANES / 2 * (FVI_GROUP_OUTS_MAX + 2) * FVI_GROUP_LANES)
+#define GROUPS_BAND 131072     /* floats of a task's input and output */
+#define GROUPS_TASKS 16        /* fewest tasks, where there are rows enough */
+#define GROUPS_ALONE 1000000.0 /* multiply-adds below which no thread is woken */
+
+/* Forward, or the input gradient, which is the same with the kernel turned about. */
+typedef struct groups_direct {
+    const fvi_depthwise_table *table;
+    const float *source, *weights, *start, *mask;
+    float *out;
+    ptrdiff_t N, source_h, source_w, out_h, out_w, pad_top, pad_left;
+    ptrdiff_t KH, size, channels; /* of a group, of all */
+    ptrdiff_t blocks, bands, source_pitch, out_pitch;
+    bool is_added, is_clipped;
+} groups_direct;
+
+static ptrdiff_t groups_min(ptrdiff_t a, ptrdiff_t b)
+{
+    return a < b ? a : b;
+}
+
+static ptrdiff_t groups_max(ptrdiff_t a, ptrdiff_t b)
+{
+    return a > b ? a : b;
+}
+
+/* All windows of a row of out lie inside the source, but for the first tap of the first and the last
+   of the last. */
+static bool groups_fits_row(ptrdiff_t pad, ptrdiff_t out, ptrdiff_t source)
+{
+    return pad <= 1 && out - pad < source;
+}
+
+static bool groups_is_direct(const fvi_kernels *k, const fvi_conv_shape *s)
+{
+    const ptrdiff_t size = s->C / s->groups;
+    return size * s->groups == s->F && k->depthwise->lanes % size == 0 && s->KW == 3 &&
+           s->KH <= FVI_GROUP_ROWS && s->SH == 1 && s->SW == 1 && s->DH == 1 && s->DW == 1 &&
+           groups_fits_row(s->pad_left, s->OW, s->W) &&
+           groups_fits_row(2 - s->pad_left, s->W, s->OW);
+}
+
+static size_t groups_direct_weights(const fvi_kernels *k, const fvi_conv_shape *s)
+{
+    const ptrdiff_t lanes = k->depthwise->lanes, blocks = (s->F - 1) / lanes + 1;
+    return (size_t)(blocks * s->KH * s->C / s->groups * 3 * lanes);
+}
+
+/* [block][kernel row][channel of the source's group][3][lane], zeros behind the last lane; turned
+   about: from filters to channels, the last tap first. */
+static void groups_direct_pack(float *to, const fvi_kernels *k, const fvi_conv_shape *s,
+                               const float *w, bool is_turned)
+{
+    const ptrdiff_t lanes = k->depthwise->lanes, size = s->C / s->groups, taps = s->KH * 3;
+    for (ptrdiff_t c0 = 0; c0 < s->F; c0 += lanes) {
+        const ptrdiff_t n = groups_min(lanes, s->F - c0);
+        for (ptrdiff_t row = 0; row < taps * size; ++row, to += lanes) {
+            const ptrdiff_t i = row / (3 * size), c = row / 3 % size, j = row % 3;
+            const ptrdiff_t t = is_turned ? taps - 1 - (i * 3 + j) : i * 3 + j;
+            if (n < lanes) memset(to, 0, (size_t)lanes * sizeof *to);
+            if (!is_turned) memcpy(to, w + (t * size + c) * s->F + c0, (size_t)n * sizeof *to);
+            const float *from = w + t * size * s->F + c0 + c;
+            for (ptrdiff_t first = 0; is_turned && first < n; first += size) {
+                for (ptrdiff_t channel = 0; channel < size; ++channel)
+                    to[first + channel] = from[channel * s->F + first];
+            }
+        }
+    }
+}
+
+/* Outputs [o, o + outs) of rows [h0, h1), of one block of channels. Each row of the source is spread
+   once for all kernel rows; as many as these are kept. */
+static void groups_direct_tile(const groups_direct *d, ptrdiff_t image, ptrdiff_t block,
+                               ptrdiff_t o, ptrdiff_t outs, ptrdiff_t h0, ptrdiff_t h1)
+{
+    float ring[FVI_GROUP_ROWS * GROUPS_ROW];
+    const ptrdiff_t lanes = d->table->lanes, c0 = block * lanes, left = o - d->pad_left;
+    const ptrdiff_t q0 = groups_max(0, -left), q1 = groups_min(outs + 2, d->source_w - left);
+    fvi_group_rows_fn *run = d->table->groups[d->size < lanes][outs - 1];
+    fvi_group_rows call = {
+        .size = d->size,
+        .out_step = d->out_pitch,
+        .start = d->start ? d->start + c0 : NULL,
+        .n = (int)groups_min(lanes, d->channels - c0),
+        .has_left = q0 == 0,
+        .has_right = q1 == outs + 2,
+        .is_added = d->is_added,
+        .is_clipped = d->is_clipped,
+    };
+    fvi_group_spread spread = {
+        .pixel = d->source_pitch,
+        .places = q1 - q0,
+        .size = d->size,
+        .ahead = d->source_w * d->source_pitch,
+        .n = call.n,
+    };
+    /* the next band's rows, a piece with each row of this one */
+    const ptrdiff_t below = image * d->source_h + h1 - d->pad_top + d->KH - 1;
+    const float *x_far = d->source + below * d->source_w * d->source_pitch;
+    const float *y_far = d->out + (image * d->out_h + h1) * d->out_w * d->out_pitch;
+    ptrdiff_t next = groups_max(0, h0 - d->pad_top);
+    for (ptrdiff_t h = h0; h < h1; ++h) {
+        const ptrdiff_t first = h - d->pad_top, i0 = groups_max(0, -first);
+        const ptrdiff_t i1 = groups_min(d->KH, d->source_h - first);
+        for (; next < first + i1; ++next) {
+            const ptrdiff_t row = (image * d->source_h + next) * d->source_w + left + q0;
+            const ptrdiff_t far = ((block * d->out_w + o) * (h1 - h0) + (h - h0) * outs) * lanes;
+            spread.to = ring + next % d->KH * GROUPS_ROW + q0 * lanes;
+            spread.from = d->source + row * d->source_pitch + c0;
+            spread.x_far = (const char *)(x_far + far);
+            spread.y_far = (const char *)(y_far + far);
+            d->table->spread(&spread);
+        }
+        call.taps_h = groups_max(0, i1 - i0);
+        for (ptrdiff_t i = 0; i < call.taps_h; ++i)
+            call.rows[i] = ring + (first + i0 + i) % d->KH * GROUPS_ROW;
+        call.weights = d->weights + (block * d->KH + i0) * d->size * 3 * lanes;
+        const ptrdiff_t at = ((image * d->out_h + h) * d->out_w + o) * d->out_pitch + c0;
+        call.out = d->out + at;
+        call.mask = d->mask ? d->mask + at : NULL;
+        run(&call);
+    }
+}
+
+static void groups_direct_task(void *context, size_t task)
+{
+    const groups_direct *d = context;
+    const ptrdiff_t image = (ptrdiff_t)task / d->bands, band = (ptrdiff_t)task % d->bands;
+    const ptrdiff_t h0 = d->out_h * band / d->bands, h1 = d->out_h * (band + 1) / d->bands;
+    const ptrdiff_t tiles = (d->out_w - 1) / d->table->group_outs + 1;
+    for (ptrdiff_t block = 0; block < d->blocks; ++block) {
+        for (ptrdiff_t t = 0; t < tiles; ++t) {
+            const ptrdiff_t o = d->out_w * t / tiles, end = d->out_w * (t + 1) / tiles;
+            groups_direct_tile(d, image, block, o, end - o, h0, h1);
+        }
+    }
+}
+
+static void groups_direct_run(const fvi_kernels *k, fvi_threads *threads, groups_direct *d)
+{
+    const ptrdiff_t lanes = k->depthwise->lanes;
+    const ptrdiff_t floats = d->source_h * d->source_w * d->channels;
+    d->table = k->depthwise;
+    d->blocks = (d->channels - 1) / lanes + 1;
+    d->bands = groups_max(2 * floats / GROUPS_BAND, GROUPS_TASKS / groups_max(1, d->N));
+    d->bands = groups_max(1, groups_min(d->bands, d->out_h / 4));
+    const double work = (double)(d->N * floats) * (double)(d->KH * 3 * d->size);
+    if (work < GROUPS_ALONE) threads = NULL;
+    fvi_parallel_for(threads, (size_t)(d->N * d->bands), groups_direct_task, d);
+}
+
+/* ---- all groups ---- */
+
 bool fvi_groups_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv_shape *s)
 {
     const groups_block block = groups_at(k, s, 0);
@@ -94,13 +252,38 @@ bool fvi_groups_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv_sha
         return false;
     *floats = forward > back ? forward : back;
     if (sums > *floats) *floats = sums;
-    return fvi_sum(floats, *floats, weights);
+    if (!fvi_sum(floats, *floats, weights)) return false;
+    if (groups_is_direct(k, s) && groups_direct_weights(k, s) > *floats)
+        *floats = groups_direct_weights(k, s);
+    return true;
 }
 
 void fvi_groups_forward(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s,
                         float *y, const float *x, const float *w, const float *b, bool is_clipped,
                         float *scratch)
 {
+    if (groups_is_direct(k, s)) {
+        groups_direct d = {.source = x,
+                           .weights = scratch,
+                           .start = b,
+                           .out = y,
+                           .N = s->N,
+                           .source_h = s->H,
+                           .source_w = s->W,
+                           .out_h = s->OH,
+                           .out_w = s->OW,
+                           .pad_top = s->pad_top,
+                           .pad_left = s->pad_left,
+                           .KH = s->KH,
+                           .size = s->C / s->groups,
+                           .channels = s->C,
+                           .source_pitch = s->x_pitch,
+                           .out_pitch = s->y_pitch,
+                           .is_clipped = is_clipped};
+        groups_direct_pack(scratch, k, s, w, false);
+        groups_direct_run(k, threads, &d);
+        return;
+    }
     for (ptrdiff_t i = 0; i < groups_blocks(k, s); ++i) {
         const groups_block block = groups_at(k, s, i);
         groups_pack(scratch, &block, w);
@@ -113,6 +296,28 @@ void fvi_groups_back(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_
                      const float *dy, const float *w, bool is_added, const float *mask,
                      float *scratch)
 {
+    if (groups_is_direct(k, s)) {
+        groups_direct d = {.source = dy,
+                           .weights = scratch,
+                           .mask = mask,
+                           .out = dx,
+                           .N = s->N,
+                           .source_h = s->OH,
+                           .source_w = s->OW,
+                           .out_h = s->H,
+                           .out_w = s->W,
+                           .pad_top = s->KH - 1 - s->pad_top,
+                           .pad_left = 2 - s->pad_left,
+                           .KH = s->KH,
+                           .size = s->C / s->groups,
+                           .channels = s->C,
+                           .source_pitch = s->y_pitch,
+                           .out_pitch = s->x_pitch,
+                           .is_added = is_added};
+        groups_direct_pack(scratch, k, s, w, true);
+        groups_direct_run(k, threads, &d);
+        return;
+    }
     for (ptrdiff_t i = 0; i < groups_blocks(k, s); ++i) {
         const groups_block block = groups_at(k, s, i);
         groups_pack(scratch, &block, w);

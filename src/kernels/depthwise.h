@@ -62,6 +62,39 @@ typedef struct fvi_depthwise_strip {
     ptrdiff_t x_ahead_row, dy_ahead_row;
 } fvi_depthwise_strip;
 
+#define FVI_GROUP_OUTS_MAX 14 /* no instruction set makes more outputs of a group together */
+#define FVI_GROUP_ROWS 5      /* most kernel rows */
+#define FVI_GROUP_LANES 16    /* most floats of a vector */
+
+/* Groups of size channels and as many filters, which fill a vector side by side (n filters of it are
+   there): neighbouring outputs of a row under a kernel 3 wide. rows[i] is a row of the source as
+   spread made it, from the place that the first output's first tap meets; where that place or the
+   last one is outside of the image, has_left and has_right are false. */
+typedef struct fvi_group_rows {
+    const float *rows[FVI_GROUP_ROWS];
+    ptrdiff_t taps_h, size;
+    const float *weights; /* [taps_h][size][3][lanes] */
+    float *out;
+    ptrdiff_t out_step;
+    const float *start; /* [n] or NULL: zero; not when is_added */
+    const float *mask;  /* as in fvi_depthwise_rows */
+    int n;
+    bool has_left, has_right, is_added, is_clipped;
+} fvi_group_rows;
+
+/* Places [0, places) of a row of the source, n channels each, pixel floats apart, as kernels_groups.h
+   wants them. What lies ahead floats behind each place will be read next; x_far and y_far, contiguous
+   for all places, later. */
+typedef struct fvi_group_spread {
+    float *to;
+    const float *from;
+    ptrdiff_t pixel, places, size, ahead;
+    int n;
+    const char *x_far, *y_far;
+} fvi_group_spread;
+
+typedef void fvi_group_rows_fn(const fvi_group_rows *call);
+typedef void fvi_group_spread_fn(const fvi_group_spread *call);
 typedef void fvi_depthwise_rows_fn(const fvi_depthwise_rows *call);
 typedef void fvi_depthwise_sums_fn(const fvi_depthwise_sums *call);
 typedef void fvi_depthwise_strip_fn(const fvi_depthwise_strip *call);
@@ -93,6 +126,9 @@ struct fvi_depthwise_table {
     fvi_depthwise_sums_fn *spread_sums[FVI_DEPTHWISE_TAPS + 1]; /* spread above 1 */
     fvi_depthwise_strip_fn *strips[2][2]; /* [step - 1][kernel rows - 2], one row of outputs */
     fvi_depthwise_strip_fn *strip_pair;   /* two, of three kernel rows and step 1, or NULL */
+    ptrdiff_t group_outs;
+    fvi_group_spread_fn *spread;
+    fvi_group_rows_fn *const *groups[2]; /* [size < lanes][outs - 1] */
 };
 
 #endif

@@ -102,6 +102,7 @@ static inline __attribute__((always_inline)) void avx512_turn(float *to, ptrdiff
 #include "kernels/kernels_planes.h"
 #include "kernels/kernels_depthwise.h"
 #include "kernels/kernels_depthwise_strips.h"
+#include "kernels/kernels_groups.h"
 #include "kernels/kernels_depthwise_sums.h"
 #include "kernels/kernels_curves.h"
 #include "kernels/kernels_norm.h"

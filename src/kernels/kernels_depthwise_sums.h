@@ -221,4 +221,7 @@ static const fvi_depthwise_table FVI_NAME(depthwise) = {
               {FVI_NAME(depthwise_along_1_2_2), FVI_NAME(depthwise_along_1_3_2)}},
     .along_pair = FVI_NAME(depthwise_along_2_3_1),
 #endif
+    .group_outs = FVI_GROUP_OUTS,
+    .spread = FVI_NAME(group_spread),
+    .groups = {FVI_NAME(group_list)[0], FVI_NAME(group_list)[1]},
 };

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* Template of the kernels for groups of few channels under a kernel 3 wide, included by each
+   kernels_<isa>.c before kernels_depthwise_sums.h. No include guard: that is the point. */
+
+/* A vector holds the filters of all groups that fit, side by side. What meets them is, for each
+   channel of a group, a vector in which that channel of each group fills the group's lanes; inputs
+   are spread to such vectors once, for all kernel rows and outputs that read them. Where a group
+   fills the vector, its channels are broadcast as they are. An input meets the 3 outputs whose
+   windows hold it, so a row of outputs loads little more than it multiplies for one of them. */
+
+#define FVI_GROUP_OUTS (FVI_ROWS_MAX * FVI_VECTORS_MAX > 16 ? 14 : 8)
+#define FVI_GROUP_CHANNEL                                                                          \
+    ((FVI_GROUP_OUTS + 2) * FVI_LANES) /* floats of a channel that is spread */
+
+#if defined(__x86_64__) /* as FVI_PREFETCH, into the second cache */
+#define FVI_PREFETCH_FAR(address) __builtin_prefetch((address), 0, 2)
+#else
+#define FVI_PREFETCH_FAR(address) (void)(address)
+#endif
+
+/* The compiler is to load a vector once, not with each product. */
+#if defined(__x86_64__) && defined(__GNUC__)
+#define FVI_KEEP_VECTOR(v) __asm__("" : "+v"(v))
+#else
+#define FVI_KEEP_VECTOR(v) (void)(v)
+#endif
+
+/* to[place][channel] where a group fills the vector, to[channel of its group][place][lane] elsewhere. */
+static void FVI_NAME(group_spread)(const fvi_group_spread *call)
+{
+    const ptrdiff_t size = call->size;
+    const float *from = call->from;
+    float *to = call->to;
+    FVI_BITS index;
+    for (int lane = 0; lane < FVI_LANES; ++lane)
+        index[lane] = (uint32_t)lane & (0 - (uint32_t)size); /* a power of two */
+    for (ptrdiff_t p = 0; p < call->places; ++p, from += call->pixel, to += FVI_LANES) {
+        FVI_VECTOR v;
+        FVI_PREFETCH(from + call->ahead);
+        FVI_PREFETCH_FAR(call->x_far + p * (int)sizeof v);
+        FVI_PREFETCH_FAR(call->y_far + p * (int)sizeof v);
+        FVI_NAME(tile_load)(&v, from, 1, call->n);
+        if (size == FVI_LANES) {
+            FVI_STORE(to, v);
+            continue;
+        }
+        FVI_BITS at = index;
+        for (ptrdiff_t c = 0; c < size; ++c, at += 1)
+            FVI_STORE(to + c * FVI_GROUP_CHANNEL, FVI_SPREAD(v, at));
+    }
+}
+
+FVI_INLINE FVI_VECTOR FVI_NAME(group_load)(const float *x, const int place, const bool is_spread)
+{
+    if (is_spread) return FVI_LOAD(x + place * FVI_LANES);
+    return FVI_SPLAT(x[place * FVI_LANES]);
+}
+
+/* The sums of so many outputs: one chain an element, kernel rows outside, then channels, then the 3
+   taps. Output o meets places o, o + 1, o + 2. */
+FVI_INLINE void FVI_NAME(group_sums)(const fvi_group_rows *call, FVI_VECTOR *sum, const int outs,
+                                     const bool is_spread)
+{
+    const float *w = call->weights;
+    const bool has_left = call->has_left, has_right = call->has_right;
+    for (ptrdiff_t i = 0; i < call->taps_h; ++i) {
+        const float *x = call->rows[i];
+        for (ptrdiff_t c = 0; c < call->size; ++c, w += 3 * FVI_LANES) {
+            const FVI_VECTOR tap[3] = {FVI_LOAD(w), FVI_LOAD(w + FVI_LANES),
+                                       FVI_LOAD(w + 2 * FVI_LANES)};
+            if (has_left) sum[0] = FVI_FMA(FVI_NAME(group_load)(x, 0, is_spread), tap[0], sum[0]);
+            FVI_UNROLL
+            for (int p = 1; p <= outs; ++p) {
+                FVI_VECTOR v = FVI_NAME(group_load)(x, p, is_spread);
+                FVI_KEEP_VECTOR(v);
+                FVI_UNROLL
+                for (int j = 2; j >= 0; --j) {
+                    if (p - j >= 0 && p - j < outs) sum[p - j] = FVI_FMA(v, tap[j], sum[p - j]);
+                }
+            }
+            if (has_right)
+                sum[outs - 1] =
+                    FVI_FMA(FVI_NAME(group_load)(x, outs + 1, is_spread), tap[2], sum[outs - 1]);
+            x += is_spread ? FVI_GROUP_CHANNEL : 1;
+        }
+    }
+}
+
+FVI_INLINE void FVI_NAME(group_tile)(const fvi_group_rows *call, const int outs,
+                                     const bool is_spread)
+{
+    FVI_VECTOR sum[FVI_GROUP_OUTS], start = {0};
+    float *out = call->out;
+    if (call->start) FVI_NAME(tile_load)(&start, call->start, 1, call->n);
+    FVI_UNROLL
+    for (int o = 0; o < outs; ++o) {
+        sum[o] = start;
+        if (call->is_added) FVI_NAME(tile_load)(&sum[o], out + o * call->out_step, 1, call->n);
+    }
+    FVI_NAME(group_sums)(call, sum, outs, is_spread);
+    FVI_UNROLL
+    for (int o = 0; o < outs; ++o) {
+        FVI_VECTOR y = sum[o], mask;
+        if (call->is_clipped) y = FVI_NAME(clip)(y);
+        if (call->mask) {
+            FVI_NAME(tile_load)(&mask, call->mask + o * call->out_step, 1, call->n);
+            y = (FVI_VECTOR)((FVI_BITS)y & (FVI_BITS)(mask > (FVI_VECTOR){0}));
+        }
+        FVI_NAME(tile_store)(out + o * call->out_step, &y, 1, call->n);
+    }
+}
+
+#define FVI_GROUP_WRAP(m)                                                                          \
+    static void FVI_NAME(group_spread_##m)(const fvi_group_rows *call)                             \
+    {                                                                                              \
+        FVI_NAME(group_tile)(call, m, true);                                                       \
+    }                                                                                              \
+    static void FVI_NAME(group_whole_##m)(const fvi_group_rows *call)                              \
+    {                                                                                              \
+        FVI_NAME(group_tile)(call, m, false);                                                      \
+    }
+#define FVI_GROUP_SPREAD(m) FVI_NAME(group_spread_##m),
+#define FVI_GROUP_WHOLE(m) FVI_NAME(group_whole_##m),
+#if FVI_ROWS_MAX * FVI_VECTORS_MAX > 16
+#define FVI_EACH_OUTS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#else
+#define FVI_EACH_OUTS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
+#endif
+FVI_EACH_OUTS(FVI_GROUP_WRAP)
+
+static fvi_group_rows_fn *const FVI_NAME(group_list)[2][FVI_GROUP_OUTS] = {
+    {FVI_EACH_OUTS(FVI_GROUP_WHOLE)}, {FVI_EACH_OUTS(FVI_GROUP_SPREAD)}};
