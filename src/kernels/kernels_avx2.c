@@ -27,8 +27,6 @@ typedef int kernels_avx2_unused; /* a file must not be empty on other processors
 #define FVI_STORE_BYTES(p, bits) avx2_store_bytes((p), (__m256i)(bits))
 #define FVI_PERMUTE(v, from) _mm256_permutevar8x32_ps((v), (__m256i)(from))
 
-#define FVI_SPREAD(v, index) _mm256_permutevar8x32_ps((v), (__m256i)(index))
-
 FVI_ISA_BEGIN("avx2,fma")
 
 static inline __attribute__((always_inline)) __m256i avx2_mask(int n)

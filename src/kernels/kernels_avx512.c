@@ -43,8 +43,6 @@ typedef int kernels_avx512_unused; /* a file must not be empty on other processo
     (best)->place = (FVI_BITS)_mm512_mask_mov_epi32((__m512i)(best)->place, wins, (__m512i)(number))
 #define FVI_PERMUTE(v, from) _mm512_permutexvar_ps((__m512i)(from), (v))
 
-#define FVI_SPREAD(v, index) _mm512_permutexvar_ps((__m512i)(index), (v))
-
 FVI_ISA_BEGIN("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")
 
 static inline __attribute__((always_inline)) __mmask16 avx512_mask(int n)

@@ -4,19 +4,20 @@
 
 /* Vectors run over channels. A step makes the sums of up to FVI_DEPTHWISE_OUTS neighbouring outputs
    of one channel block in registers; where they share inputs, each input vector is loaded once for
-   a kernel row and meets all of its taps. The includer may define
-     FVI_SPREAD(v, index)  lane i is lane index[i] of v */
+   a kernel row and meets all of its taps. The includer may define, where it has better than a loop,
+     FVI_PERMUTE(v, from)  lane i is lane from[i] of v */
 
-#ifndef FVI_SPREAD
-#define FVI_SPREAD(v, index) FVI_NAME(depthwise_pick)((v), (index))
-FVI_INLINE FVI_VECTOR FVI_NAME(depthwise_pick)(FVI_VECTOR v, FVI_BITS index)
+FVI_INLINE FVI_VECTOR FVI_NAME(permute)(FVI_VECTOR v, FVI_BITS from)
 {
-    FVI_VECTOR picked = {0};
-    for (int lane = 0; lane < FVI_LANES; ++lane)
-        picked[lane] = v[index[lane]];
-    return picked;
-}
+#if defined(FVI_PERMUTE)
+    return FVI_PERMUTE(v, from);
+#else
+    FVI_VECTOR moved = v;
+    for (int i = 0; i < FVI_LANES; ++i)
+        moved[i] = v[from[i] % FVI_LANES];
+    return moved;
 #endif
+}
 
 /* How a block of channels [c, c + n) is read: whole vectors; the first n lanes of one; or n lanes
    of which each source channel fills several. */
@@ -60,7 +61,7 @@ FVI_INLINE FVI_VECTOR FVI_NAME(depthwise_source)(const float *p,
 {
     if (mode == FVI_DEPTHWISE_WHOLE) return FVI_LOAD(p + b->c);
     if (mode == FVI_DEPTHWISE_PART) return FVI_LOAD_FIRST(p + b->c, b->n);
-    return FVI_SPREAD(FVI_LOAD_FIRST(p + b->from, b->from_n), b->index);
+    return FVI_NAME(permute)(FVI_LOAD_FIRST(p + b->from, b->from_n), b->index);
 }
 
 FVI_INLINE void FVI_NAME(depthwise_store)(float *p, FVI_VECTOR v,

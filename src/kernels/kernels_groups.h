@@ -46,7 +46,7 @@ static void FVI_NAME(group_spread)(const fvi_group_spread *call)
         }
         FVI_BITS at = index;
         for (ptrdiff_t c = 0; c < size; ++c, at += 1)
-            FVI_STORE(to + c * FVI_GROUP_CHANNEL, FVI_SPREAD(v, at));
+            FVI_STORE(to + c * FVI_GROUP_CHANNEL, FVI_NAME(permute)(v, at));
     }
 }
 

@@ -9,7 +9,6 @@
    end.
 
    An instruction set may define, where it has better than the loops below:
-     FVI_PERMUTE(v, from)      lane i is lane from[i] of v
      FVI_TAKE(best, v, place)  what max_meet does
      FVI_LOAD_BYTES(p), FVI_STORE_BYTES(p, bits)  FVI_LANES bytes as FVI_BITS; the lowest byte of
                                each lane */
@@ -18,18 +17,6 @@
 #define FVI_POOL_SMALL 16         /* elements of a window whose gradient is written as vectors */
 
 typedef uint8_t FVI_NAME(bytes) __attribute__((vector_size(FVI_LANES)));
-
-FVI_INLINE FVI_VECTOR FVI_NAME(permute)(FVI_VECTOR v, FVI_BITS from)
-{
-#if defined(FVI_PERMUTE)
-    return FVI_PERMUTE(v, from);
-#else
-    FVI_VECTOR moved = v;
-    for (int i = 0; i < FVI_LANES; ++i)
-        moved[i] = v[from[i] % FVI_LANES];
-    return moved;
-#endif
-}
 
 /* left of them, or a whole vector. */
 FVI_INLINE FVI_BITS FVI_NAME(bytes_load)(const uint8_t *p, size_t left)
