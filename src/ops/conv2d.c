@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Conv2D: y = activation(conv(x, kernel) + bias); images [H,W,C] to [OH,OW,filters]. */
-#include "ops/op.h"
-
-#include <limits.h>
+#include "ops/conv_fields.h"
 
 enum { CONV2D_KERNEL, CONV2D_BIAS };
 
@@ -124,62 +122,20 @@ static fv_activation_kind conv2d_head(const fvi_node *n)
     return is_head ? c->activation : FV_LINEAR;
 }
 
-#define CONV2D_AT(member) offsetof(fv_conv2d_config, member)
-
 static const fvi_field conv2d_fields[] = {
-    {.key = "filters",
-     .kind = FVI_FIELD_INT,
-     .offset = CONV2D_AT(filters),
-     .required = true,
-     .least = 1,
-     .most = INT_MAX},
-    {.key = "kernel_size",
-     .kind = FVI_FIELD_PAIR,
-     .offset = CONV2D_AT(kernel_size),
-     .required = true,
-     .least = 1,
-     .most = INT_MAX},
-    {.key = "strides",
-     .kind = FVI_FIELD_PAIR,
-     .offset = CONV2D_AT(strides),
-     .standard = 1,
-     .least = 1,
-     .most = INT_MAX},
-    {.key = "padding",
-     .kind = FVI_FIELD_PADDING,
-     .offset = CONV2D_AT(padding),
-     .extra = CONV2D_AT(pads)},
-    {.key = "data_format", .kind = FVI_FIELD_IGNORED, .words = fvi_channels_last},
-    {.key = "dilation_rate",
-     .kind = FVI_FIELD_PAIR,
-     .offset = CONV2D_AT(dilation_rate),
-     .standard = 1,
-     .least = 1,
-     .most = INT_MAX},
-    {.key = "groups",
-     .kind = FVI_FIELD_INT,
-     .offset = CONV2D_AT(groups),
-     .standard = 1,
-     .least = 1,
-     .most = INT_MAX},
-    {.key = "activation",
-     .kind = FVI_FIELD_WORD,
-     .offset = CONV2D_AT(activation),
-     .words = fvi_activation_words},
-    {.key = "use_bias", .kind = FVI_FIELD_WITHOUT, .offset = CONV2D_AT(without_bias)},
-    {.key = "kernel_initializer",
-     .kind = FVI_FIELD_INITIALIZER,
-     .offset = CONV2D_AT(kernel_initializer),
-     .standard = FV_GLOROT_UNIFORM},
-    {.key = "bias_initializer",
-     .kind = FVI_FIELD_INITIALIZER,
-     .offset = CONV2D_AT(bias_initializer),
-     .standard = FV_ZEROS},
-    {.key = "kernel_regularizer", .kind = FVI_FIELD_IGNORED},
-    {.key = "bias_regularizer", .kind = FVI_FIELD_IGNORED},
-    {.key = "activity_regularizer", .kind = FVI_FIELD_IGNORED},
-    {.key = "kernel_constraint", .kind = FVI_FIELD_IGNORED},
-    {.key = "bias_constraint", .kind = FVI_FIELD_IGNORED},
+    FVI_CONV_FILTERS(fv_conv2d_config),
+    FVI_CONV_WINDOW(fv_conv2d_config),
+    FVI_CONV_DATA_FORMAT,
+    FVI_CONV_ONE(fv_conv2d_config, PAIR, dilation_rate),
+    FVI_CONV_ONE(fv_conv2d_config, INT, groups),
+    FVI_CONV_END(fv_conv2d_config),
+    FVI_CONV_INITIALIZER(fv_conv2d_config, kernel_initializer, FV_GLOROT_UNIFORM),
+    FVI_CONV_INITIALIZER(fv_conv2d_config, bias_initializer, FV_ZEROS),
+    FVI_CONV_IGNORED(kernel_regularizer),
+    FVI_CONV_IGNORED(bias_regularizer),
+    FVI_CONV_IGNORED(activity_regularizer),
+    FVI_CONV_IGNORED(kernel_constraint),
+    FVI_CONV_IGNORED(bias_constraint),
 };
 
 const fvi_op fvi_op_conv2d = {

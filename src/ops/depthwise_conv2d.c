@@ -2,7 +2,7 @@
 /* DepthwiseConv2D: y = activation(conv(x, kernel) + bias), every channel by itself; images [H,W,C] to
    [OH,OW,C*M], M being depth_multiplier. The kernel [KH,KW,C,M] lies as that of a Conv2D of C groups
    and C*M filters. */
-#include "ops/op.h"
+#include "ops/conv_fields.h"
 
 #include <limits.h>
 
@@ -99,58 +99,21 @@ static fv_activation_kind depthwise_head(const fvi_node *n)
     return is_head ? c->activation : FV_LINEAR;
 }
 
-#define DEPTHWISE_AT(member) offsetof(fv_depthwise_conv2d_config, member)
-
 static const fvi_word depthwise_groups[] = {{"1", FVI_VALUE_INT}, {NULL, 0}};
 
 static const fvi_field depthwise_fields[] = {
-    {.key = "kernel_size",
-     .kind = FVI_FIELD_PAIR,
-     .offset = DEPTHWISE_AT(kernel_size),
-     .required = true,
-     .least = 1,
-     .most = INT_MAX},
-    {.key = "strides",
-     .kind = FVI_FIELD_PAIR,
-     .offset = DEPTHWISE_AT(strides),
-     .standard = 1,
-     .least = 1,
-     .most = INT_MAX},
-    {.key = "padding",
-     .kind = FVI_FIELD_PADDING,
-     .offset = DEPTHWISE_AT(padding),
-     .extra = DEPTHWISE_AT(pads)},
-    {.key = "depth_multiplier",
-     .kind = FVI_FIELD_INT,
-     .offset = DEPTHWISE_AT(depth_multiplier),
-     .standard = 1,
-     .least = 1,
-     .most = INT_MAX},
-    {.key = "data_format", .kind = FVI_FIELD_IGNORED, .words = fvi_channels_last},
-    {.key = "dilation_rate",
-     .kind = FVI_FIELD_PAIR,
-     .offset = DEPTHWISE_AT(dilation_rate),
-     .standard = 1,
-     .least = 1,
-     .most = INT_MAX},
-    {.key = "activation",
-     .kind = FVI_FIELD_WORD,
-     .offset = DEPTHWISE_AT(activation),
-     .words = fvi_activation_words},
-    {.key = "use_bias", .kind = FVI_FIELD_WITHOUT, .offset = DEPTHWISE_AT(without_bias)},
-    {.key = "depthwise_initializer",
-     .kind = FVI_FIELD_INITIALIZER,
-     .offset = DEPTHWISE_AT(depthwise_initializer),
-     .standard = FV_GLOROT_UNIFORM},
-    {.key = "bias_initializer",
-     .kind = FVI_FIELD_INITIALIZER,
-     .offset = DEPTHWISE_AT(bias_initializer),
-     .standard = FV_ZEROS},
-    {.key = "depthwise_regularizer", .kind = FVI_FIELD_IGNORED},
-    {.key = "bias_regularizer", .kind = FVI_FIELD_IGNORED},
-    {.key = "activity_regularizer", .kind = FVI_FIELD_IGNORED},
-    {.key = "depthwise_constraint", .kind = FVI_FIELD_IGNORED},
-    {.key = "bias_constraint", .kind = FVI_FIELD_IGNORED},
+    FVI_CONV_WINDOW(fv_depthwise_conv2d_config),
+    FVI_CONV_ONE(fv_depthwise_conv2d_config, INT, depth_multiplier),
+    FVI_CONV_DATA_FORMAT,
+    FVI_CONV_ONE(fv_depthwise_conv2d_config, PAIR, dilation_rate),
+    FVI_CONV_END(fv_depthwise_conv2d_config),
+    FVI_CONV_INITIALIZER(fv_depthwise_conv2d_config, depthwise_initializer, FV_GLOROT_UNIFORM),
+    FVI_CONV_INITIALIZER(fv_depthwise_conv2d_config, bias_initializer, FV_ZEROS),
+    FVI_CONV_IGNORED(depthwise_regularizer),
+    FVI_CONV_IGNORED(bias_regularizer),
+    FVI_CONV_IGNORED(activity_regularizer),
+    FVI_CONV_IGNORED(depthwise_constraint),
+    FVI_CONV_IGNORED(bias_constraint),
     /* Keras 2 writes it, as 1 */
     {.key = "groups", .kind = FVI_FIELD_IGNORED, .words = depthwise_groups, .extra = 1},
 };

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* SeparableConv2D: z = conv(x, depthwise_kernel), every channel by itself, then
    y = activation(z pointwise_kernel + bias); images [H,W,C] to [OH,OW,C*M] to [OH,OW,filters]. */
-#include "ops/op.h"
-
-#include <limits.h>
+#include "ops/conv_fields.h"
 
 enum { SEPARABLE_DEPTHWISE, SEPARABLE_POINTWISE, SEPARABLE_BIAS };
 
@@ -136,70 +134,25 @@ static fv_activation_kind separable_head(const fvi_node *n)
     return is_head ? c->activation : FV_LINEAR;
 }
 
-#define SEPARABLE_AT(member) offsetof(fv_separable_conv2d_config, member)
-
 static const fvi_word separable_groups[] = {{"1", FVI_VALUE_INT}, {NULL, 0}};
 
 static const fvi_field separable_fields[] = {
-    {.key = "filters",
-     .kind = FVI_FIELD_INT,
-     .offset = SEPARABLE_AT(filters),
-     .required = true,
-     .least = 1,
-     .most = INT_MAX},
-    {.key = "kernel_size",
-     .kind = FVI_FIELD_PAIR,
-     .offset = SEPARABLE_AT(kernel_size),
-     .required = true,
-     .least = 1,
-     .most = INT_MAX},
-    {.key = "strides",
-     .kind = FVI_FIELD_PAIR,
-     .offset = SEPARABLE_AT(strides),
-     .standard = 1,
-     .least = 1,
-     .most = INT_MAX},
-    {.key = "padding",
-     .kind = FVI_FIELD_PADDING,
-     .offset = SEPARABLE_AT(padding),
-     .extra = SEPARABLE_AT(pads)},
-    {.key = "data_format", .kind = FVI_FIELD_IGNORED, .words = fvi_channels_last},
-    {.key = "dilation_rate",
-     .kind = FVI_FIELD_PAIR,
-     .offset = SEPARABLE_AT(dilation_rate),
-     .standard = 1,
-     .least = 1,
-     .most = INT_MAX},
-    {.key = "depth_multiplier",
-     .kind = FVI_FIELD_INT,
-     .offset = SEPARABLE_AT(depth_multiplier),
-     .standard = 1,
-     .least = 1,
-     .most = INT_MAX},
-    {.key = "activation",
-     .kind = FVI_FIELD_WORD,
-     .offset = SEPARABLE_AT(activation),
-     .words = fvi_activation_words},
-    {.key = "use_bias", .kind = FVI_FIELD_WITHOUT, .offset = SEPARABLE_AT(without_bias)},
-    {.key = "depthwise_initializer",
-     .kind = FVI_FIELD_INITIALIZER,
-     .offset = SEPARABLE_AT(depthwise_initializer),
-     .standard = FV_GLOROT_UNIFORM},
-    {.key = "pointwise_initializer",
-     .kind = FVI_FIELD_INITIALIZER,
-     .offset = SEPARABLE_AT(pointwise_initializer),
-     .standard = FV_GLOROT_UNIFORM},
-    {.key = "bias_initializer",
-     .kind = FVI_FIELD_INITIALIZER,
-     .offset = SEPARABLE_AT(bias_initializer),
-     .standard = FV_ZEROS},
-    {.key = "depthwise_regularizer", .kind = FVI_FIELD_IGNORED},
-    {.key = "pointwise_regularizer", .kind = FVI_FIELD_IGNORED},
-    {.key = "bias_regularizer", .kind = FVI_FIELD_IGNORED},
-    {.key = "activity_regularizer", .kind = FVI_FIELD_IGNORED},
-    {.key = "depthwise_constraint", .kind = FVI_FIELD_IGNORED},
-    {.key = "pointwise_constraint", .kind = FVI_FIELD_IGNORED},
-    {.key = "bias_constraint", .kind = FVI_FIELD_IGNORED},
+    FVI_CONV_FILTERS(fv_separable_conv2d_config),
+    FVI_CONV_WINDOW(fv_separable_conv2d_config),
+    FVI_CONV_DATA_FORMAT,
+    FVI_CONV_ONE(fv_separable_conv2d_config, PAIR, dilation_rate),
+    FVI_CONV_ONE(fv_separable_conv2d_config, INT, depth_multiplier),
+    FVI_CONV_END(fv_separable_conv2d_config),
+    FVI_CONV_INITIALIZER(fv_separable_conv2d_config, depthwise_initializer, FV_GLOROT_UNIFORM),
+    FVI_CONV_INITIALIZER(fv_separable_conv2d_config, pointwise_initializer, FV_GLOROT_UNIFORM),
+    FVI_CONV_INITIALIZER(fv_separable_conv2d_config, bias_initializer, FV_ZEROS),
+    FVI_CONV_IGNORED(depthwise_regularizer),
+    FVI_CONV_IGNORED(pointwise_regularizer),
+    FVI_CONV_IGNORED(bias_regularizer),
+    FVI_CONV_IGNORED(activity_regularizer),
+    FVI_CONV_IGNORED(depthwise_constraint),
+    FVI_CONV_IGNORED(pointwise_constraint),
+    FVI_CONV_IGNORED(bias_constraint),
     /* Keras 2 writes it, as 1 */
     {.key = "groups", .kind = FVI_FIELD_IGNORED, .words = separable_groups, .extra = 1},
 };
