@@ -22,8 +22,6 @@
 #define GATHER_SOURCE                                                                              \
     (128 * 1024)              /* floats of source that one task walks over again for each panel */
 #define GATHER_FAR 250000.0   /* floats of out that the second-level cache will not keep */
-#define GATHER_WAY 1024       /* floats after which addresses share the same lines of that cache */
-#define GATHER_WAYS 10        /* rows of a tile that may do so */
 #define GATHER_STREAMS 16     /* rows of unpacked weights read side by side */
 #define GATHER_THIN 256       /* depth from which few columns are not packed */
 #define GATHER_TASK 2000000.0 /* multiply-adds worth a task; an image of twice as many is cut */
@@ -316,8 +314,7 @@ static void gather_tiles(const gather_plan *plan, const gather_region *region, g
     const ptrdiff_t part = is_line ? region->columns : all;
     table->is_paired = is_line || region->columns % 2 == 0 || all == 1;
     table->image = table->row = table->column = 0;
-    ptrdiff_t tall = table->is_paired ? plan->tall : plan->tiles->rows_max;
-    if (region->column_source % GATHER_WAY == 0) tall = gather_min(tall, GATHER_WAYS);
+    const ptrdiff_t tall = table->is_paired ? plan->tall : plan->tiles->rows_max;
     const ptrdiff_t last = table->taps > 0 ? table->shift[table->taps - 1] : 0;
     for (ptrdiff_t done = 0; done < all; done += part) {
         for (ptrdiff_t left = part; left > 0; left -= table->count) {
