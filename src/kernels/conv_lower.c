@@ -175,11 +175,39 @@ fv_status fvi_conv_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv 
     return FV_OK;
 }
 
-/* Groups of several channels. Those of one channel are depthwise. */
-static bool conv_is_grouped(const fvi_conv_shape *s)
+/* ---- the way of each pass ---- */
+
+typedef enum conv_pass { CONV_FORWARD, CONV_INPUT_GRADIENT, CONV_WEIGHT_GRADIENT } conv_pass;
+
+typedef enum conv_way {
+    CONV_GATHER,    /* or of weight gradients: runs */
+    CONV_WIDE,      /* neighbouring outputs as filters of one */
+    CONV_GROUPS,    /* of several channels each */
+    CONV_DEPTHWISE, /* of one */
+    CONV_PLANES,
+    CONV_DOT,
+    CONV_SCATTER,
+} conv_way;
+
+/* The only place that knows what there is to choose from. Geometry and instruction set decide, never
+   how many images or threads there are: an image's result must not depend on its neighbours. */
+static conv_way conv_choose(const fvi_kernels *k, const fvi_conv_shape *s, conv_pass pass)
 {
-    return s->groups > 1 && s->groups < s->C;
+    if (s->groups > 1) return s->groups < s->C ? CONV_GROUPS : CONV_DEPTHWISE;
+    switch (pass) {
+    case CONV_FORWARD:
+        if (fvi_planes_pays(k, s)) return CONV_PLANES;
+        if (fvi_dot_pays(s)) return CONV_DOT;
+        return conv_group(k, s) > 1 ? CONV_WIDE : CONV_GATHER;
+    case CONV_INPUT_GRADIENT:
+        return fvi_scatter_pays(k, s) ? CONV_SCATTER : CONV_GATHER;
+    case CONV_WEIGHT_GRADIENT:
+        return conv_sum_group(k, s) > 1 ? CONV_WIDE : CONV_GATHER;
+    }
+    return CONV_GATHER;
 }
+
+/* ---- forward ---- */
 
 void fvi_conv_slice(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s, float *y,
                     const float *x, const float *w, const float *b, bool is_clipped, float *scratch)
@@ -211,30 +239,32 @@ void fvi_conv_forward(const fvi_kernels *k, fvi_threads *threads, const fvi_conv
                       float *y, const float *x, const float *w, const float *b, bool is_clipped,
                       float *scratch)
 {
-    fvi_conv_shape s = conv_shape(g, N);
-    if (conv_is_grouped(&s)) {
+    const fvi_conv_shape s = conv_shape(g, N);
+    if (s.N == 0) return;
+    switch (conv_choose(k, &s, CONV_FORWARD)) {
+    case CONV_GROUPS:
         fvi_groups_forward(k, threads, &s, y, x, w, b, is_clipped, scratch);
         return;
-    }
-    if (s.N > 0 && fvi_planes_pays(k, &s)) {
+    case CONV_PLANES:
         fvi_planes_run(k, threads, &s, y, x, w, b, is_clipped);
         return;
-    }
-    if (fvi_dot_pays(&s)) {
+    case CONV_DOT:
         fvi_dot_run(k, threads, &s, y, x, w, b, is_clipped);
         return;
+    case CONV_WIDE: {
+        const ptrdiff_t P = conv_group(k, &s);
+        const fvi_conv_shape wide = conv_wide_shape(&s, P);
+        float *wide_w = scratch, *wide_b = wide_w + wide.KH * wide.KW * wide.C * wide.F;
+        conv_widen(wide_w, &s, P, w, b);
+        fvi_conv_slice(k, threads, &wide, y, x, wide_w, wide_b, is_clipped, wide_b + wide.F);
+        return;
     }
-    const ptrdiff_t P = conv_group(k, &s);
-    if (P > 1) {
-        conv_widen(scratch, &s, P, w, b);
-        s = conv_wide_shape(&s, P);
-        w = scratch;
-        scratch += s.KH * s.KW * s.C * s.F;
-        b = scratch;
-        scratch += s.F;
+    default:
+        fvi_conv_slice(k, threads, &s, y, x, w, b, is_clipped, scratch);
     }
-    fvi_conv_slice(k, threads, &s, y, x, w, b, is_clipped, scratch);
 }
+
+/* ---- input gradient ---- */
 
 /* Some tap reaches every residue: no input index goes without. */
 static bool conv_meets_all(ptrdiff_t taps, ptrdiff_t stride, ptrdiff_t dilation)
@@ -292,13 +322,14 @@ void fvi_conv_input_gradient(const fvi_kernels *k, fvi_threads *threads, const f
                              const float *mask, float *scratch)
 {
     const fvi_conv_shape s = conv_shape(g, N);
-    if (s.groups == 1 && fvi_scatter_pays(k, &s)) {
+    const conv_way way = conv_choose(k, &s, CONV_INPUT_GRADIENT);
+    if (way == CONV_SCATTER) {
         fvi_scatter_run(k, threads, &s, dx, dy, w, is_added, mask, scratch);
         return;
     }
     const bool has_gaps = !conv_meets_all(s.KH, s.SH, s.DH) || !conv_meets_all(s.KW, s.SW, s.DW);
     if (has_gaps && !is_added) memset(dx, 0, (size_t)(s.N * s.H * s.W * s.C) * sizeof *dx);
-    if (conv_is_grouped(&s))
+    if (way == CONV_GROUPS)
         fvi_groups_back(k, threads, &s, dx, dy, w, is_added, mask, scratch);
     else
         fvi_conv_slice_back(k, threads, &s, dx, dy, w, is_added, mask, scratch);
@@ -308,20 +339,27 @@ void fvi_conv_weight_gradient(const fvi_kernels *k, fvi_threads *threads, const 
                               float *dw, float *db, const float *x, const float *dy, float *scratch)
 {
     const fvi_conv_shape s = conv_shape(g, N);
-    const ptrdiff_t P = conv_sum_group(k, &s);
-    if (s.N > 0 && P > 1) {
+    if (s.N == 0) {
+        memset(dw, 0, (size_t)(s.KH * s.KW * s.C / s.groups * s.F) * sizeof *dw);
+        if (db) memset(db, 0, (size_t)s.F * sizeof *db);
+        return;
+    }
+    switch (conv_choose(k, &s, CONV_WEIGHT_GRADIENT)) {
+    case CONV_GROUPS:
+        fvi_groups_weights(k, threads, &s, dw, db, x, dy, scratch);
+        return;
+    case CONV_DEPTHWISE:
+        fvi_depthwise_weights(k, threads, &s, dw, db, x, dy, scratch);
+        return;
+    case CONV_WIDE: {
+        const ptrdiff_t P = conv_sum_group(k, &s);
         const fvi_conv_shape wide = conv_wide_shape(&s, P);
         float *sums = scratch, *bias = sums + wide.KH * wide.KW * wide.C * wide.F;
         fvi_conv_weights(k, threads, &wide, sums, db ? bias : NULL, x, dy, bias + wide.F);
         conv_fold(&s, P, dw, db, sums);
         return;
     }
-    if (s.N > 0) {
-        (conv_is_grouped(&s) ? fvi_groups_weights
-         : s.groups > 1      ? fvi_depthwise_weights
-                             : fvi_conv_weights)(k, threads, &s, dw, db, x, dy, scratch);
-        return;
+    default:
+        fvi_conv_weights(k, threads, &s, dw, db, x, dy, scratch);
     }
-    memset(dw, 0, (size_t)(s.KH * s.KW * s.C / s.groups * s.F) * sizeof *dw);
-    if (db) memset(db, 0, (size_t)s.F * sizeof *db);
 }
