@@ -114,7 +114,7 @@ static void FVI_NAME(planes_join)(float *to, const float *from, ptrdiff_t step, 
         FVI_VECTOR v[8];
         FVI_NAME(planes_quad)(v, from, step, 0, F, bias, is_clipped);
         FVI_NAME(planes_quad)(v + 4, from, step, 4, F, bias, is_clipped);
-        const bool is_inside = n > FVI_LANES || (n == FVI_LANES && F % 4 == 0);
+        const bool is_inside = n >= FVI_LANES && (n - FVI_LANES + 1) * F >= (F > 4 ? 8 : 4);
         float room[FVI_LANES * 8 + 8], *out = is_inside ? to : room;
         if (F > 4)
             FVI_NAME(planes_put)(out, v, F, true);
