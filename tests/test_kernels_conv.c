@@ -360,6 +360,21 @@ static void test_random_groups(void **state)
     random_geometries(GEOMETRIES, 6, true);
 }
 
+/* Lines of every length, of one vector and of more; at the left border columns are the lines. */
+static void test_lines(void **state)
+{
+    (void)state;
+    static const int filters[] = {6, 16, 40};
+    for (int W = 4; W < 46; ++W) {
+        for (size_t i = 0; i < FVI_COUNT(filters); ++i) {
+            const fvi_conv row = {4, W, 3, filters[i], 3, 3, 1, 1, 1, 1, 1, 1, 4, W, 1};
+            const fvi_conv column = {W, 3, 9, filters[i], 4, 2, 1, 1, 1, 1, 0, 1, W - 3, 3, 1};
+            check_case(row, 1 + W % 3, (uint64_t)W, W % 8 == 0);
+            check_case(column, 1 + W % 3, (uint64_t)W, W % 8 == 4);
+        }
+    }
+}
+
 /* What the random ones are too small or too tame for. */
 static void test_chosen_geometries(void **state)
 {
@@ -399,6 +414,13 @@ static void test_chosen_geometries(void **state)
         {1, {3, 300, 64, 96, 3, 3, 1, 1, 1, 1, 1, 1, 3, 300, 1}},   /* long rows */
         {1, {15, 31, 150, 300, 1, 1, 1, 1, 1, 1, 0, 0, 15, 31, 1}}, /* pointwise */
         {3, {9, 9, 130, 260, 1, 1, 2, 2, 1, 1, 1, 1, 6, 6, 1}},     /* and with padding */
+        /* taps of a line in groups: 3 + 2 + 2, and 2 + 2 beside 3, and 1 beside 2 */
+        {3, {9, 27, 40, 24, 3, 7, 1, 1, 1, 1, 1, 3, 9, 27, 1}},
+        {3, {9, 40, 40, 24, 3, 7, 2, 2, 1, 1, 1, 3, 5, 20, 1}},
+        {3, {9, 40, 40, 12, 3, 5, 1, 3, 1, 1, 1, 3, 9, 14, 1}},
+        {3, {9, 40, 40, 12, 3, 8, 1, 3, 1, 1, 1, 3, 9, 13, 1}},
+        {2, {19, 40, 40, 40, 3, 3, 2, 2, 2, 2, 2, 2, 10, 20, 1}}, /* dilation that is the stride */
+        {2, {40, 40, 64, 16, 3, 3, 1, 1, 1, 1, 1, 1, 40, 40, 1}}, /* long lines */
         /* depthwise */
         {3, {14, 30, 96, 96, 3, 3, 1, 1, 1, 1, 1, 1, 14, 30, 96}},  /* several channel groups */
         {2, {6, 30, 210, 210, 3, 3, 1, 1, 1, 1, 1, 1, 6, 30, 210}}, /* rows in pieces */
@@ -510,9 +532,13 @@ static int pools_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_geometries), cmocka_unit_test(test_random_groups),
-        cmocka_unit_test(test_chosen_geometries), cmocka_unit_test(test_depthwise_rows),
-        cmocka_unit_test(test_empty_batch),       cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_random_geometries),
+        cmocka_unit_test(test_random_groups),
+        cmocka_unit_test(test_chosen_geometries),
+        cmocka_unit_test(test_depthwise_rows),
+        cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_empty_batch),
+        cmocka_unit_test(test_too_large),
     };
     return cmocka_run_group_tests(tests, pools_begin, pools_end);
 }

@@ -9,6 +9,8 @@ loop that multiplies, and demands of each step M*V products (with as many sums, 
 vector on the stack. A kernel that fails is still right, but slow.
 Of one row, clang likes to keep a copy of the sums on the stack that the loop does not read, and passes the operand of the
 smallest kernel, 1 by 1, through it: the sums themselves stay in their registers.
+Of the kernels ISA_lines_L_P_V, L lines of P pixels, it takes each innermost loop: L*P*V products for each of T taps, 1 to 3, and
+as many broadcasts as they meet pixels, L*(P+T-1).
 Depthwise kernels, ISA_depthwise_TAPS_STEP_OUTPUTS, broadcast nothing; of a single output or row, compilers arrange the loop as they like.
 """
 import re
@@ -17,6 +19,7 @@ import sys
 
 KERNEL = re.compile(r"^[0-9a-f]+ <(\w+_(?:rows|pairs|runs|spread|spreadpairs|planes)_(\d+)_(\d+))>:$")
 DEPTHWISE = re.compile(r"^[0-9a-f]+ <(\w+_depthwise_(?:pair_)?(\d)_\d_([2-9]))>:$")
+LINES = re.compile(r"^[0-9a-f]+ <(\w+_lines_(\d+)_(\d+)_(\d+))>:$")
 LINE = re.compile(r"^\s*([0-9a-f]+):\s+(.*)$")
 JUMP = re.compile(r"^(?:j\w+|b\.\w+|cbn?z \w+,|tbn?z \w+, \S+,) ([0-9a-f]+)")
 
@@ -34,6 +37,19 @@ def innermost(lines):
         if any(map(is_product, body)) and (best is None or len(body) < len(best)):
             best = body
     return best
+
+
+def innermost_all(lines):
+    """As innermost, of every loop that holds a product but no other loop."""
+    place = {address: i for i, (address, _) in enumerate(lines)}
+    loops = []
+    for i, (_, text) in enumerate(lines):
+        jump = JUMP.match(text)
+        start = place.get(int(jump[1], 16)) if jump else None
+        if start is not None and start <= i and any(is_product(t) for _, t in lines[start:i + 1]):
+            loops.append((start, i))
+    return [[t for _, t in lines[a:b + 1]] for a, b in loops
+            if not any((c, d) != (a, b) and a <= c and d <= b for c, d in loops)]
 
 
 def is_product(text):
@@ -88,6 +104,22 @@ def complaints(name, rows, vectors, lines):
     return found
 
 
+def line_complaints(count, pixels, vectors, lines):
+    bodies = innermost_all(lines)
+    found = [f"{len(bodies)} loops, expected 3"] if len(bodies) != 3 else []
+    taps_left = {1, 2, 3}
+    for body in bodies:
+        products, broadcasts = sum(map(is_product, body)), sum(map(is_broadcast, body))
+        taps = products // (count * pixels * vectors)
+        if products % (count * pixels * vectors) or taps not in taps_left:
+            found.append(f"{products} products, expected {count * pixels * vectors} a tap")
+        elif broadcasts != count * (pixels + taps - 1):
+            found.append(f"{broadcasts} broadcasts, expected {count * (pixels + taps - 1)}")
+        taps_left.discard(taps)
+        found += [f"vector on the stack: {t}" for t in body if is_spill(t)]
+    return found
+
+
 def kernels(objdump, path):
     """(name, rows, vectors, [(address, text)]) of each kernel of one object."""
     text = subprocess.run([objdump, "-d", "--no-show-raw-insn", path], check=True, text=True,
@@ -96,7 +128,10 @@ def kernels(objdump, path):
     for line in text.splitlines():
         head = KERNEL.match(line)
         depthwise = DEPTHWISE.match(line)
-        if head:
+        of_lines = LINES.match(line)
+        if of_lines:
+            current = (of_lines[1], tuple(map(int, of_lines.groups()[1:3])), int(of_lines[4]), [])
+        elif head:
             current = (head[1], int(head[2]), int(head[3]), [])
         elif depthwise:
             current = (depthwise[1], int(depthwise[3]), max(1, int(depthwise[2])), [])
@@ -115,7 +150,9 @@ def main():
     for path in sys.argv[2:]:
         for name, rows, vectors, lines in kernels(sys.argv[1], path):
             count += 1
-            for text in complaints(name, rows, vectors, lines):
+            found = (line_complaints(*rows, vectors, lines) if isinstance(rows, tuple)
+                     else complaints(name, rows, vectors, lines))
+            for text in found:
                 failures += 1
                 print(f"{path}: {name}: {text}")
     print(f"{count} kernels, {failures} complaints")

@@ -20,6 +20,12 @@ typedef int kernels_avx512_unused; /* a file must not be empty on other processo
 #define FVI_THIN_MAX 20
 #define FVI_EACH_THIN(X) X(15) X(16) X(17) X(18) X(19) X(20)
 #define FVI_EACH_VECTORS(X, m) X(m, 1) X(m, 2)
+#define FVI_EACH_LINE_2_2(X) X(4) X(5) X(6)
+#define FVI_EACH_LINE_2_1(X) FVI_EACH_LINE_2_2(X) X(7) X(8) X(9) X(10)
+#define FVI_EACH_LINE_1_2(X) FVI_EACH_LINE_2_1(X) X(11) X(12)
+#define FVI_EACH_LINE_1_1(X) FVI_EACH_LINE_1_2(X) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20)
+#define FVI_LINE_MOST 20
+#define FVI_WIDE_LINE_MOST 12 /* 24 sums, 6 loads, 1 broadcast */
 #define FVI_FMA(a, b, c) _mm512_fmadd_ps((a), (b), (c))
 #define FVI_SQRT(v) _mm512_sqrt_ps(v)
 #define FVI_DIVIDE(a, b) avx512_divide((a), (b))
@@ -94,6 +100,18 @@ static inline __attribute__((always_inline)) void avx512_turn(float *to, ptrdiff
 }
 
 #include "kernels/kernels_tile.h"
+#define FVI_LINES 1
+#define FVI_LINE_VECTORS 1
+#include "kernels/kernels_lines.h"
+#define FVI_LINES 1
+#define FVI_LINE_VECTORS 2
+#include "kernels/kernels_lines.h"
+#define FVI_LINES 2
+#define FVI_LINE_VECTORS 1
+#include "kernels/kernels_lines.h"
+#define FVI_LINES 2
+#define FVI_LINE_VECTORS 2
+#include "kernels/kernels_lines.h"
 #include "kernels/kernels_pack.h"
 #include "kernels/kernels_dot.h"
 #include "kernels/kernels_patches.h"

@@ -181,7 +181,19 @@ FVI_EACH_FILTERS(FVI_PLANES_WRAP)
 #define FVI_PLANES_ENTRY(m) FVI_NAME(planes_##m##_1), FVI_NAME(planes_##m##_2),
 static fvi_tile_planes_fn *const FVI_NAME(planes_list)[] = {FVI_EACH_FILTERS(FVI_PLANES_ENTRY)};
 
-/* ---- the table of kernels_tile.h, with these ---- */
+/* ---- the table of kernels_tile.h and kernels_lines.h, with these ---- */
+
+#ifdef FVI_LINE_MOST
+#define FVI_LINES_ENTRY(l, p, v)                                                                   \
+    [(((l)-1) * FVI_THIN_MAX + (p)-1) * FVI_VECTORS_MAX + (v)-1] = FVI_NAME(lines_##l##_##p##_##v),
+#define FVI_LINES_1_1(p) FVI_LINES_ENTRY(1, p, 1)
+#define FVI_LINES_1_2(p) FVI_LINES_ENTRY(1, p, 2)
+#define FVI_LINES_2_1(p) FVI_LINES_ENTRY(2, p, 1)
+#define FVI_LINES_2_2(p) FVI_LINES_ENTRY(2, p, 2)
+static fvi_tile_rows_fn *const FVI_NAME(lines_list)[2 * FVI_THIN_MAX * FVI_VECTORS_MAX] = {
+    FVI_EACH_LINE_1_1(FVI_LINES_1_1) FVI_EACH_LINE_1_2(FVI_LINES_1_2)
+        FVI_EACH_LINE_2_1(FVI_LINES_2_1) FVI_EACH_LINE_2_2(FVI_LINES_2_2)};
+#endif
 
 static const fvi_tile_table FVI_NAME(tiles) = {
     .lanes = FVI_LANES,
@@ -191,6 +203,10 @@ static const fvi_tile_table FVI_NAME(tiles) = {
     .rows = FVI_NAME(rows_list),
     .pairs = FVI_NAME(pairs_list),
     .runs = FVI_NAME(runs_list),
+#ifdef FVI_LINE_MOST
+    .lines = FVI_NAME(lines_list),
+    .line_most = {FVI_LINE_MOST, FVI_WIDE_LINE_MOST},
+#endif
     .spread = FVI_NAME(spread_list),
     .spread_pairs = FVI_NAME(spreadpairs_list),
     .sums = FVI_NAME(tile_sums),

@@ -95,23 +95,67 @@ FVI_INLINE void FVI_NAME(tile_store)(float *to, const FVI_VECTOR *row, const int
     }
 }
 
-FVI_INLINE void FVI_NAME(tile_rows)(const fvi_tile_rows *call, const int rows, const int vectors,
-                                    const bool is_paired)
+/* Where row m of a rows call is written; pixels: of each line, 0 where there are none. */
+FVI_INLINE float *FVI_NAME(tile_place)(const fvi_tile_rows *call, const int m, const int pixels)
 {
-    FVI_VECTOR sum[FVI_THIN_MAX][FVI_VECTORS_MAX];
-    const size_t depth = call->depth, step = call->panel_step, at = call->out_at;
+    if (pixels == 0) return call->out[m] + call->out_at;
+    return call->out[m / pixels] + call->out_at + m % pixels * call->out_step;
+}
+
+/* What the sums of a rows call start from. */
+FVI_INLINE void FVI_NAME(tile_begin)(FVI_VECTOR sum[][FVI_VECTORS_MAX], const fvi_tile_rows *call,
+                                     const int rows, const int vectors, const int pixels)
+{
     FVI_UNROLL
     for (int m = 0; m < rows; ++m) {
-        if (call->is_added)
-            FVI_NAME(tile_load)(sum[m], call->out[m] + at, vectors, call->columns);
-        else if (call->start)
-            FVI_NAME(tile_load)(sum[m], call->start, vectors, call->columns);
-        else {
+        if (call->is_added) FVI_NAME(tile_load)
+        (sum[m], FVI_NAME(tile_place)(call, m, pixels), vectors, call->columns);
+        else if (call->start) FVI_NAME(tile_load)(sum[m], call->start, vectors, call->columns);
+        else
+        {
             FVI_UNROLL
             for (int v = 0; v < vectors; ++v)
                 sum[m][v] = (FVI_VECTOR){0};
         }
     }
+}
+
+/* And what becomes of them. */
+FVI_INLINE void FVI_NAME(tile_end)(FVI_VECTOR sum[][FVI_VECTORS_MAX], const fvi_tile_rows *call,
+                                   const int rows, const int vectors, const int pixels)
+{
+    if (call->is_clipped) { /* NaN stays */
+        FVI_UNROLL
+        for (int m = 0; m < rows; ++m) {
+            FVI_UNROLL
+            for (int v = 0; v < vectors; ++v)
+                sum[m][v] = FVI_NAME(clip)(sum[m][v]);
+        }
+    }
+    if (call->mask) {
+        FVI_UNROLL
+        for (int m = 0; m < rows; ++m) {
+            FVI_VECTOR mask[FVI_VECTORS_MAX];
+            FVI_NAME(tile_load)
+            (mask, call->mask + (FVI_NAME(tile_place)(call, m, pixels) - call->mask_base), vectors,
+             call->columns);
+            FVI_UNROLL
+            for (int v = 0; v < vectors; ++v)
+                sum[m][v] =
+                    (FVI_VECTOR)((FVI_BITS)sum[m][v] & (FVI_BITS)(mask[v] > (FVI_VECTOR){0}));
+        }
+    }
+    FVI_UNROLL
+    for (int m = 0; m < rows; ++m)
+        FVI_NAME(tile_store)(FVI_NAME(tile_place)(call, m, pixels), sum[m], vectors, call->columns);
+}
+
+FVI_INLINE void FVI_NAME(tile_rows)(const fvi_tile_rows *call, const int rows, const int vectors,
+                                    const bool is_paired)
+{
+    FVI_VECTOR sum[FVI_THIN_MAX][FVI_VECTORS_MAX];
+    const size_t depth = call->depth, step = call->panel_step;
+    FVI_NAME(tile_begin)(sum, call, rows, vectors, 0);
     const char *ahead = call->ahead;
     const ptrdiff_t ahead_step = call->ahead_step;
     for (size_t t = 0; t < call->taps; ++t) {
@@ -140,29 +184,7 @@ FVI_INLINE void FVI_NAME(tile_rows)(const fvi_tile_rows *call, const int rows, c
             }
         }
     }
-    if (call->is_clipped) { /* NaN stays */
-        FVI_UNROLL
-        for (int m = 0; m < rows; ++m) {
-            FVI_UNROLL
-            for (int v = 0; v < vectors; ++v)
-                sum[m][v] = FVI_NAME(clip)(sum[m][v]);
-        }
-    }
-    if (call->mask) {
-        FVI_UNROLL
-        for (int m = 0; m < rows; ++m) {
-            FVI_VECTOR mask[FVI_VECTORS_MAX];
-            FVI_NAME(tile_load)
-            (mask, call->mask + (call->out[m] - call->mask_base) + at, vectors, call->columns);
-            FVI_UNROLL
-            for (int v = 0; v < vectors; ++v)
-                sum[m][v] =
-                    (FVI_VECTOR)((FVI_BITS)sum[m][v] & (FVI_BITS)(mask[v] > (FVI_VECTOR){0}));
-        }
-    }
-    FVI_UNROLL
-    for (int m = 0; m < rows; ++m)
-        FVI_NAME(tile_store)(call->out[m] + at, sum[m], vectors, call->columns);
+    FVI_NAME(tile_end)(sum, call, rows, vectors, 0);
 }
 
 enum FVI_NAME(spread) { FVI_NAME(neighbours), FVI_NAME(apart), FVI_NAME(apart_in_pairs) };

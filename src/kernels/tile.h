@@ -20,8 +20,14 @@ typedef struct fvi_tile_rows {
     size_t taps, depth;      /* depth: floats of each tap */
     const float *panel;      /* its first column; whole vectors can be read */
     size_t panel_step;
-    float *const *out;  /* [MR] */
-    size_t out_at;      /* added to each out[m] */
+    float *const *out; /* [MR] */
+    size_t out_at;     /* added to each out[m] */
+    /* Lines mode: the tile is a line of pixels pair_step floats apart, or two of as many, of which
+       rows and out have the first pixel; taps come in groups[2] groups of three, groups[1] of two,
+       groups[0] of one, shift and panel_row being of the first tap of each. Pixel m reads in the next
+       tap of a group, tap_step floats further in the panel, what pixel m + 1 reads in this one. */
+    size_t groups[3], tap_step;
+    ptrdiff_t out_step; /* from pixel to pixel of a line */
     const float *start; /* columns floats to start from; NULL: zero */
     int columns;        /* columns that are written */
     /* what will be read next: each step of each tap fetches one line into the cache, ahead_step
@@ -135,6 +141,9 @@ struct fvi_tile_table {
     fvi_tile_rows_fn *const *rows; /* [rows_max][vectors_max], both counted from 1 */
     /* [thin_max][vectors_max]; beyond rows_max of one vector only */
     fvi_tile_rows_fn *const *pairs;
+    /* [2][thin_max][vectors_max]: lines, their pixels, vectors; NULL: none */
+    fvi_tile_rows_fn *const *lines;
+    int line_most[2];                      /* pixels of one vector, of two; 0: none, least 4 */
     fvi_tile_runs_fn *const *runs;         /* as pairs */
     fvi_tile_runs_fn *const *spread;       /* as rows */
     fvi_tile_runs_fn *const *spread_pairs; /* as pairs */
