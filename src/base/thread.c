@@ -16,10 +16,10 @@
 #include <stdatomic.h>
 
 #define THREAD_MAX 1024
-/* Workers sleep between calls, unless these are made together. If they spun, as they do by default, a call would be cheaper on an
-   idle machine (LeNet-5, batch 64, 2 threads: 16.5 against 13.7 thousand images/s), but on a busy
-   one they would take the processor from those who have work (1.0 against 3.5, and more). No
-   DISABLE_DENORMALS: results must not depend on the pool. */
+/* Workers sleep between calls, unless these are made together. If they spun, as they do by default, a
+   call would be cheaper on an idle machine (LeNet-5, batch 64, 2 threads: 16.5 against 13.7 thousand
+   images/s), but on a busy one they would take the processor from those who have work (1.0 against
+   3.5, and more). No DISABLE_DENORMALS: results must not depend on the pool. */
 #define THREAD_FLAGS PTHREADPOOL_FLAG_YIELD_WORKERS
 
 /* Looks for the next call before a thread sleeps, some 50 microseconds: longer than the pauses of a

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Template of copies of weights into panels, included once by each kernels_<isa>.c after kernels_tile.h. */
+/* Template of copies of weights into panels, included once by each kernels_<isa>.c after
+   kernels_tile.h. */
 
 /* FVI_SQUARE rows of as many floats, `step` apart, become columns: to[d * width + c] =
    from[c * step + d]. */

@@ -91,8 +91,8 @@ typedef struct fvi_tile_patches {
 typedef void fvi_tile_patches_fn(const fvi_tile_patches *call);
 #define FVI_PATCH_ROWS 5 /* of one call, at most */
 
-/* out[i * out_step] = start + sum over d < depth of x[i * x_step + d] * w[d], for each row i; clipped: not
-   below 0. */
+/* out[i * out_step] = start + sum over d < depth of x[i * x_step + d] * w[d], for each row i;
+   clipped: not below 0. */
 typedef struct fvi_tile_dots {
     const float *x;
     ptrdiff_t x_step, rows;
