@@ -15,7 +15,7 @@
 #define DEPTHWISE_BAND 65536     /* floats of a task's input and output */
 #define DEPTHWISE_TASKS 16       /* fewest tasks, where there are rows enough */
 #define DEPTHWISE_SUMS 32768     /* floats of x that a call sums over */
-#define DEPTHWISE_PIECE 512     /* floats of x's row that a strip is wide */
+#define DEPTHWISE_PIECE 512      /* floats of x's row that a strip is wide */
 #define DEPTHWISE_PLACES 6       /* fewest outputs of it */
 #define DEPTHWISE_UNIT 16        /* floats of the widest vector */
 #define DEPTHWISE_SHARD 1024     /* fewest pixels worth a shard */
