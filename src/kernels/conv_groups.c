@@ -188,6 +188,7 @@ static void groups_direct_tile(const groups_direct *d, ptrdiff_t image, ptrdiff_
     const ptrdiff_t below = image * d->source_h + h1 - d->pad_top + d->KH - 1;
     const float *x_far = d->source + below * d->source_w * d->source_pitch;
     const float *y_far = d->out + (image * d->out_h + h1) * d->out_w * d->out_pitch;
+    const ptrdiff_t kept = groups_max(1, d->KH); /* rows in the ring */
     ptrdiff_t next = groups_max(0, h0 - d->pad_top);
     for (ptrdiff_t h = h0; h < h1; ++h) {
         const ptrdiff_t first = h - d->pad_top, i0 = groups_max(0, -first);
@@ -195,7 +196,7 @@ static void groups_direct_tile(const groups_direct *d, ptrdiff_t image, ptrdiff_
         for (; next < first + i1; ++next) {
             const ptrdiff_t row = (image * d->source_h + next) * d->source_w + left + q0;
             const ptrdiff_t far = ((block * d->out_w + o) * (h1 - h0) + (h - h0) * outs) * lanes;
-            spread.to = ring + next % d->KH * GROUPS_ROW + q0 * lanes;
+            spread.to = ring + next % kept * GROUPS_ROW + q0 * lanes;
             spread.from = d->source + row * d->source_pitch + c0;
             spread.x_far = (const char *)(x_far + far);
             spread.y_far = (const char *)(y_far + far);
@@ -203,7 +204,7 @@ static void groups_direct_tile(const groups_direct *d, ptrdiff_t image, ptrdiff_
         }
         call.taps_h = groups_max(0, i1 - i0);
         for (ptrdiff_t i = 0; i < call.taps_h; ++i)
-            call.rows[i] = ring + (first + i0 + i) % d->KH * GROUPS_ROW;
+            call.rows[i] = ring + (first + i0 + i) % kept * GROUPS_ROW;
         call.weights = d->weights + (block * d->KH + i0) * d->size * 3 * lanes;
         const ptrdiff_t at = ((image * d->out_h + h) * d->out_w + o) * d->out_pitch + c0;
         call.out = d->out + at;

@@ -51,12 +51,12 @@ FVI_INLINE void FVI_NAME(depthwise_meet)(FVI_VECTOR (*sum)[3], FVI_VECTOR *bias,
         *bias += slope;
         FVI_UNROLL
         for (int i = 0; i < taps_h; ++i) {
-            const float *row = x + (r + i) * call->x_row;
             FVI_UNROLL
             for (int j = from; j < to; ++j) {
                 FVI_VECTOR *at = &window[r + i][(first + j) % 3];
                 if (!FVI_DEPTHWISE_SLIDES)
-                    *at = FVI_NAME(depthwise_source)(row + j * call->x_pixel, b, mode);
+                    *at = FVI_NAME(depthwise_source)(x + (r + i) * call->x_row + j * call->x_pixel,
+                                                     b, mode);
                 sum[i][j] = FVI_FMA(*at, slope, sum[i][j]);
             }
         }
