@@ -119,6 +119,14 @@ static void case_end(pool_case *t)
         free(all[i]);
 }
 
+/* What the places pick from x are the maxima. */
+static void check_pick(const pool_case *t, float *picked)
+{
+    t->k->max_pool_pick(&t->p, picked, t->place, t->x);
+    for (size_t i = 0; i < t->outs; ++i)
+        assert_true(picked[i] == (case_place(t, i) == SIZE_MAX ? 0 : t->max[i]));
+}
+
 static void check_pool(const fvi_kernels *k)
 {
     int large = 0;
@@ -129,6 +137,7 @@ static void check_pool(const fvi_kernels *k)
         k->max_pool(&t.p, t.max, t.place, t.x, t.is_clipped);
         k->max_pool(&t.p, alone, NULL, t.x, t.is_clipped);
         assert_memory_equal(t.max, alone, t.outs * sizeof *alone);
+        if (fvi_pool_place_bytes(&t.p) == 1) check_pick(&t, alone);
         k->average_pool(&t.p, t.average, t.x);
         k->max_pool_gradient(&t.p, t.dmax, t.dy, t.place, t.is_added);
         k->average_pool_gradient(&t.p, t.daverage, t.dy, t.is_added);

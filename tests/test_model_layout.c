@@ -484,6 +484,75 @@ static void test_pooled_gradients(void **state)
     }
 }
 
+/* Batch normalisation, and a ReLU behind it, take a max pooling along whose windows do not meet. */
+static void test_normed_pools(void **state)
+{
+    (void)state;
+    static const struct {
+        int filters, side, wide;
+        fv_activation_kind bend;
+        fv_pool2d_config pool;
+        bool is_taken;
+    } row[] = {
+        {3, 6, 0, FV_RELU, {.pool_size = {2, 2}}, true},
+        {33, 7, 1, FV_LINEAR, {.pool_size = {1, 2}, .strides = {3, 2}, .padding = FV_SAME}, true},
+        {16,
+         9,
+         0,
+         FV_RELU,
+         {.pool_size = {2, 3}, .padding = FV_EXPLICIT, .pads = {1, 0, 2, 1}},
+         true},
+        {100, 5, 30, FV_RELU, {.pool_size = {2, 2}}, true}, /* rows in pieces */
+        {70, 4, 50, FV_RELU, {.pool_size = {3, 2}, .strides = {4, 3}, .padding = FV_SAME}, true},
+        {5, 4000, 0, FV_RELU, {.pool_size = {3, 2}}, true}, /* chunks */
+        {5, 8, 0, FV_RELU, {.pool_size = {3, 3}, .strides = {2, 2}}, false},
+        {5, 8, 0, FV_TANH, {.pool_size = {2, 2}}, false},
+        {600, 4, 0, FV_RELU, {.pool_size = {2, 2}}, false},
+    };
+    const int32_t label[BATCH] = {0, 1, 2, 1, 0};
+    const fv_fit_config config = {.optimizer = {.kind = FV_SGD, .learning_rate = RATE}};
+    for (size_t i = 0; i < 2 * FVI_COUNT(row); i++) {
+        const size_t r = i / 2, floats = (size_t)(BATCH * row[r].side * 10);
+        const int wide = row[r].wide;
+        float *x = fvi_alloc(floats, sizeof *x, "");
+        fv_model *m[2];
+        fv_trainer *t = NULL;
+        nets_fill(x, floats, (uint32_t)i);
+        for (int k = 0; k < 2; k++) {
+            m[k] = fv_model_new("normed", &(fv_model_config){.threads = k ? 1 : 1 + (int)(i % 2)});
+            fv_input(m[k], row[r].side, 5, 2);
+            fv_zero_padding2d(m[k], FV_LAST,
+                              &(fv_zero_padding2d_config){.padding = {0, 0, wide, wide}});
+            fv_conv2d(m[k], FV_LAST,
+                      &(fv_conv2d_config){.filters = row[r].filters, .kernel_size = {1, 2}});
+            fv_batch_normalization(m[k], FV_LAST, NULL);
+            if (row[r].bend != FV_LINEAR) fv_activation(m[k], FV_LAST, row[r].bend);
+            const int y = fv_maxpool2d(m[k], FV_LAST, &row[r].pool);
+            fv_dense(m[k], fv_flatten(m[k], y), &(fv_dense_config){.units = OUTPUTS});
+            assert_ok(fv_model_build(m[k], FV_LAST, BATCH));
+        }
+        fvi_layout train;
+        assert_ok(fvi_layout_make(&train, m[0], FVI_TRAIN));
+        const int pool = m[0]->n_nodes - 3;
+        assert_true((train.pool[3] == pool) == row[r].is_taken);
+        assert_true(train.is_run[pool] != row[r].is_taken);
+        fvi_layout_free(&train);
+        fv_dataset *d = draw_dataset(x, row[r].side);
+        float *by_hand = step_by_hand(m[1], d, x, BATCH, label);
+        assert_ok(fv_trainer_new(&t, m[0], d, &config));
+        assert_ok(fv_trainer_step(t, &(fv_batch){.n = BATCH, .x = x, .y = label}, NULL));
+        for (size_t j = 0; j < m[0]->weight_floats; j++)
+            if (fabsf(by_hand[j] - m[0]->weights[j]) > 1e-5f * fmaxf(1, fabsf(by_hand[j])))
+                fail_msg("row %zu: %g is %g", r, (double)m[0]->weights[j], (double)by_hand[j]);
+        fvi_free(by_hand);
+        fv_trainer_free(t);
+        fv_dataset_free(d);
+        fv_model_free(m[0]);
+        fv_model_free(m[1]);
+        fvi_free(x);
+    }
+}
+
 /* ---- memory ---- */
 
 /* A chunk's memory does not grow with the batch; that of a step to be looked into does. */
@@ -517,7 +586,8 @@ int main(void)
         cmocka_unit_test(test_prediction),         cmocka_unit_test(test_folded_weights_follow),
         cmocka_unit_test(test_who_is_taken_along), cmocka_unit_test(test_training),
         cmocka_unit_test(test_cut_training),       cmocka_unit_test(test_cut_statistics),
-        cmocka_unit_test(test_pooled_gradients),   cmocka_unit_test(test_memory_of_a_batch),
+        cmocka_unit_test(test_pooled_gradients),   cmocka_unit_test(test_normed_pools),
+        cmocka_unit_test(test_memory_of_a_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

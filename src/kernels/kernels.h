@@ -98,6 +98,8 @@ typedef struct fvi_kernels {
     void (*max_pool)(const fvi_pool *p, float *y, void *place, const float *x, bool is_clipped);
     void (*max_pool_gradient)(const fvi_pool *p, float *dx, const float *dy, const void *place,
                               bool is_added);
+    void (*max_pool_pick)(const fvi_pool *p, float *y, const uint8_t *place,
+                          const float *x); /* y = x where place says, 0 where it says none */
     void (*average_pool)(const fvi_pool *p, float *y, const float *x);
     void (*average_pool_gradient)(const fvi_pool *p, float *dx, const float *dy, bool is_added);
     /* --- optimizers: one pass; false when a gradient or a new weight is not finite (the pass is
@@ -150,7 +152,7 @@ void fvi_conv_weight_gradient(const fvi_kernels *k, fvi_threads *threads, const 
 typedef struct fvi_pool_gradient {
     const fvi_pool *pool; /* of images [OH,OW,F] */
     const float *dy;      /* [N] of the pooling's outputs */
-    const void *places;   /* as max_pool left them */
+    void *places;         /* as max_pool left them */
 } fvi_pool_gradient;
 bool fvi_conv_sparse_pays(const fvi_conv *g, const fvi_pool *p);
 /* dw =, db = (NULL: none); scratch as above */

@@ -221,6 +221,7 @@ const fvi_kernels FVI_CAT(fvi_kernels, FVI_ISA) = {
     .channel_gradient = FVI_NAME(channel_gradient),
     .max_pool = FVI_NAME(max_pool),
     .max_pool_gradient = FVI_NAME(max_pool_gradient),
+    .max_pool_pick = FVI_NAME(max_pool_pick),
     .average_pool = FVI_NAME(average_pool),
     .average_pool_gradient = FVI_NAME(average_pool_gradient),
     .sgd = FVI_NAME(sgd),

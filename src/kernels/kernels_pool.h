@@ -264,6 +264,72 @@ static void FVI_NAME(max_pool)(const fvi_pool *p, float *y, void *place, const f
         FVI_NAME(max_image)(p, y, place, x, 1, false);
 }
 
+/* ---- what the maxima were, of something of x's shape ---- */
+
+/* Windows of 2x2 side by side. */
+FVI_INLINE void FVI_NAME(max_run_pick)(const fvi_pool *p, FVI_NAME(window) in, int run, float *y,
+                                       const uint8_t *place, const float *x)
+{
+    const size_t channels = (size_t)p->C, below = (size_t)p->W * channels;
+    const size_t step = (size_t)p->SW * channels;
+    const float *from = x + FVI_NAME(pool_at)(p, in.h0, in.w0);
+    for (int i = 0; i < run; ++i, from += step, y += channels, place += channels) {
+        for (size_t c = 0;;) {
+            const FVI_BITS number = FVI_NAME(bytes_load)(place + c, FVI_LANES);
+            const float *at = from + c;
+            FVI_BITS found = (FVI_BITS)(number == 0) & (FVI_BITS)FVI_LOAD(at);
+            found |= (FVI_BITS)(number == 1) & (FVI_BITS)FVI_LOAD(at + channels);
+            found |= (FVI_BITS)(number == 2) & (FVI_BITS)FVI_LOAD(at + below);
+            found |= (FVI_BITS)(number == 3) & (FVI_BITS)FVI_LOAD(at + below + channels);
+            FVI_STORE(y + c, (FVI_VECTOR)found);
+            c += FVI_LANES;
+            if (c >= channels) break;
+            if (c + FVI_LANES > channels) c = channels - FVI_LANES;
+        }
+    }
+}
+
+/* Any window. */
+FVI_INLINE void FVI_NAME(max_pixel_pick)(const fvi_pool *p, FVI_NAME(window) in, float *y,
+                                         const uint8_t *place, const float *x)
+{
+    const size_t channels = (size_t)p->C;
+    for (size_t c = 0; c < channels; c += FVI_LANES) {
+        const size_t left = channels - c;
+        const FVI_BITS wanted = FVI_NAME(bytes_load)(place + c, left);
+        FVI_BITS found = {0};
+        uint32_t row = in.first;
+        for (int h = in.h0; h < in.h1; ++h, row += (uint32_t)p->KW) {
+            const float *from = x + FVI_NAME(pool_at)(p, h, in.w0) + c;
+            uint32_t number = row;
+            for (int w = in.w0; w < in.w1; ++w, ++number, from += channels)
+                found |= (FVI_BITS)(wanted == (FVI_BITS){0} + number) &
+                         (FVI_BITS)FVI_NAME(load_part)(from, left);
+        }
+        FVI_NAME(store_part)(y + c, (FVI_VECTOR)found, left);
+    }
+}
+
+static void FVI_NAME(max_pool_pick)(const fvi_pool *p, float *y, const uint8_t *place,
+                                    const float *x)
+{
+    const size_t channels = (size_t)p->C, outs = (size_t)p->OH * (size_t)p->OW * channels;
+    const size_t floats = FVI_NAME(pool_at)(p, p->H, 0);
+    size_t out = 0;
+    for (int oh = 0; oh < p->OH; ++oh) {
+        for (int ow = 0; ow < p->OW;) {
+            const FVI_NAME(window) in = FVI_NAME(pool_window)(p, oh, ow);
+            const int run = FVI_NAME(pool_run)(p, in, p->OW - ow, floats, outs, out);
+            if (run > 0)
+                FVI_NAME(max_run_pick)(p, in, run, y + out, place + out, x);
+            else
+                FVI_NAME(max_pixel_pick)(p, in, y + out, place + out, x);
+            ow += run > 0 ? run : 1;
+            out += (size_t)(run > 0 ? run : 1) * channels;
+        }
+    }
+}
+
 /* ---- its gradient ---- */
 
 /* Whether a gradient is to be added to what is there. If not, windows that lie side by side write

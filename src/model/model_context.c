@@ -231,6 +231,15 @@ float *fvi_lane_dy(const fv_context *context, const fvi_lane *lane, int id)
     return context_array(context, lane, home, layout->dy[home], layout->dy_crosses[home]);
 }
 
+/* In the place of its own output, which there is not. */
+float *fvi_lane_peaks(const fv_context *context, const fvi_lane *lane, int id)
+{
+    const fvi_layout *layout = &context->layout;
+    const int home = layout->home[id];
+    if (home == id) return NULL;
+    return context_array(context, lane, home, layout->y[id], layout->y_crosses[id]);
+}
+
 void *fvi_lane_state(const fv_context *context, const fvi_lane *lane, int id)
 {
     const fvi_layout *layout = &context->layout;

@@ -59,12 +59,14 @@ typedef struct fvi_layout {
     int *home;       /* whose array holds its output: for a view its input's, for a layer that takes
                      the one behind it along that one's, else its own */
     int *norm;       /* the batch normalisation that is folded into its weights; -1: none */
-    int *pool;       /* the max pooling whose gradient it takes instead of its own; -1: none */
+    int *pool;       /* the max pooling that it takes along, or whose gradient it takes instead of
+                        its own; -1: none */
     bool *is_run;    /* not the input, not a view, not taken along */
     bool *goes_back; /* backward is run */
     bool *clips, *masks, *is_masked; /* as in fvi_run; is_masked by home */
-    size_t *y, *dy;                  /* by home */
-    bool *y_crosses, *dy_crosses; /* by home: lives longer than a segment, so it is the batch's */
+    size_t *y,
+        *dy; /* by home; y of a node that takes a pooling along: what it keeps of its input */
+    bool *y_crosses, *dy_crosses; /* likewise: lives longer than a segment, so it is the batch's */
     /* A step of training in chunks is cut where a layer needs the batch: all chunks are done with a
        segment before one begins the next. Such a layer is in two of them each way, in turns. */
     bool *cuts;         /* this node does */
@@ -159,6 +161,8 @@ fv_status fvi_context_make(fv_context **context, const fv_model *model, fvi_thre
 float *fvi_lane_y(const fv_context *context, const fvi_lane *lane, int id);
 float *fvi_lane_dy(const fv_context *context, const fvi_lane *lane, int id);
 void *fvi_lane_state(const fv_context *context, const fvi_lane *lane, int id);
+/* What a node that takes a max pooling along keeps of its input: as many as outputs. */
+float *fvi_lane_peaks(const fv_context *context, const fvi_lane *lane, int id);
 /* model_run.c: cannot fail, do not allocate */
 
 /* Up to a chunk of images, forward. A context to train takes a whole batch; where that comes in

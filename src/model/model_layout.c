@@ -65,7 +65,7 @@ static int layout_producer(const layout_work *work, int i)
     const int writer = work->writer[from];
     const fvi_node *producer = &work->model->node[writer];
     const bool is_linear = !producer->op->is_linear || producer->op->is_linear(producer);
-    return is_linear && !work->layout->clips[writer] ? writer : -1;
+    return is_linear && work->layout->pool[writer] < 0 ? writer : -1;
 }
 
 /* Batch normalisation that does not train scales the channels of a convolution: so its weights are
@@ -77,13 +77,23 @@ static bool layout_can_fold(const layout_work *work, int writer, int norm)
     if (work->layout->use != FVI_PREDICT || !node->op->affine || !producer->op->can_fold)
         return false;
     const size_t channels = (size_t)y->dim[y->rank - 1];
-    return work->layout->norm[writer] < 0 && fvi_shape_equal(y, &node->y_shape) &&
-           fvi_image_floats(y) >= LAYOUT_FOLD * channels;
+    return work->layout->norm[writer] < 0 && !work->layout->clips[writer] &&
+           fvi_shape_equal(y, &node->y_shape) && fvi_image_floats(y) >= LAYOUT_FOLD * channels;
 }
 
-static bool layout_is_clip(const fvi_node *node)
+static bool layout_can_clip(const layout_work *work, int writer, int i)
 {
-    return node->n_weights == 0 && node->op->is_clipped && node->op->is_clipped(node);
+    const fvi_node *node = &work->model->node[i];
+    return !work->layout->clips[writer] && work->model->node[writer].op->can_clip &&
+           node->n_weights == 0 && node->op->is_clipped && node->op->is_clipped(node);
+}
+
+/* All that a layer gives goes into a max pooling, which it does as well. */
+static bool layout_can_take(const layout_work *work, int writer, int i)
+{
+    const fvi_node *node = &work->model->node[i], *producer = &work->model->node[writer];
+    return node->op->has_places && producer->op->takes_pool &&
+           producer->op->takes_pool(producer, node->geometry);
 }
 
 /* The home of what a node gives becomes that of the layer it takes along. */
@@ -96,8 +106,10 @@ static void layout_join(layout_work *work)
         if (writer < 0) continue;
         if (layout_can_fold(work, writer, i))
             layout->norm[writer] = i;
-        else if (layout_is_clip(node) && work->model->node[writer].op->can_clip)
+        else if (layout_can_clip(work, writer, i))
             layout->clips[writer] = true;
+        else if (layout_can_take(work, writer, i))
+            layout->pool[writer] = i;
         else
             continue;
         layout->home[layout->home[node->input[0]]] = i;
@@ -119,7 +131,8 @@ static void layout_find_masks(layout_work *work)
         if (!layout->is_run[i] || !node->op->can_mask || node->n_inputs != 1) continue;
         const int from = layout->home[node->input[0]];
         const fvi_node *relu = &work->model->node[from];
-        if (work->readers[from] != 1 || !relu->op->is_clipped || !relu->op->is_clipped(relu))
+        const bool is_clipped = relu->op->is_clipped && relu->op->is_clipped(relu);
+        if (work->readers[from] != 1 || !(is_clipped || layout->clips[work->writer[from]]))
             continue;
         layout->masks[i] = layout->is_masked[from] = true;
     }
@@ -248,7 +261,7 @@ static void layout_share_gradients(layout_work *work, int *shared)
         const fvi_node *node = &model->node[i];
         const int home = layout->home[i];
         if (shared[home] < 0) shared[home] = home;
-        if (!layout->is_run[i] || !node->op->is_in_place) continue;
+        if (!layout->is_run[i] || !node->op->is_in_place || layout->pool[i] >= 0) continue;
         const int from = layout->home[node->input[0]];
         if (from == model->input || !work->needed[from] || work->readers[from] != 1) continue;
         shared[from] = shared[home];
@@ -323,6 +336,30 @@ static bool layout_crosses(const fvi_layout *layout, const layout_span *span)
     return span->first_segment < span->last_segment || layout->runs_whole[span->first_segment];
 }
 
+/* Does the node do a pooling's work as well, and will it need what its maxima were made of? */
+static bool layout_has_peaks(const layout_work *work, int i)
+{
+    const fvi_layout *layout = work->layout;
+    return layout->goes_back[i] && layout->pool[i] >= 0 &&
+           layout->home[layout->pool[i]] == layout->home[i];
+}
+
+static fv_status layout_list_peaks(layout_work *work, layout_span *span, int *count)
+{
+    fvi_layout *layout = work->layout;
+    const fv_model *model = work->model;
+    for (int i = 0; i < model->n_nodes; i++) {
+        if (!layout_has_peaks(work, i)) continue;
+        layout_span *peaks = &span[(*count)++];
+        *peaks = (layout_span){.to = &layout->y[i]};
+        if (!layout_size(peaks, &model->node[layout->home[i]])) return FV_E_SHAPE;
+        layout_from(peaks, i, layout_forth(layout, i));
+        layout_until(peaks, 2 * model->n_nodes - i, layout_back(layout, i));
+        layout->y_crosses[i] = layout_crosses(layout, peaks);
+    }
+    return FV_OK;
+}
+
 /* All arrays that there are, as one list of spans. */
 static fv_status layout_list(layout_work *work, const int *shared, layout_span *span, int *count)
 {
@@ -338,8 +375,9 @@ static fv_status layout_list(layout_work *work, const int *shared, layout_span *
             span[n] = work->y[i];
             span[n++].to = &layout->y[i];
         }
+        const int pool = layout->pool[work->writer[i]]; /* its own or, of the output, none */
         if (!layout->has_gradients || shared[i] != i || !(work->needed[i] || is_output) ||
-            layout->pool[work->writer[i]] >= 0)
+            (pool >= 0 && layout->home[pool] != i))
             continue;
         layout->dy_crosses[i] = layout_crosses(layout, &work->dy[i]);
         span[n] = work->dy[i];
@@ -347,7 +385,7 @@ static fv_status layout_list(layout_work *work, const int *shared, layout_span *
         span[n++].to = &layout->dy[i];
     }
     *count = n;
-    return FV_OK;
+    return layout_list_peaks(work, span, count);
 }
 
 /* The batch's come last, and their time is counted in segments. How many they are. */

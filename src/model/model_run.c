@@ -98,10 +98,12 @@ static void run_prepare(run_call *call, const fv_context *context, const fvi_lan
     run_prepare_weights(call, context, lane, id);
     const int pool = layout->pool[id];
     if (pool < 0) return;
-    call->pooled = (fvi_pool_gradient){.pool = model->node[pool].geometry,
-                                       .dy = fvi_lane_dy(context, lane, pool),
-                                       .places = fvi_lane_state(context, lane, pool)};
+    call->pooled = (fvi_pool_gradient){
+        .pool = model->node[pool].geometry,
+        .dy = fvi_lane_dy(context, lane, pool),
+        .places = context->training ? fvi_lane_state(context, lane, pool) : NULL};
     call->run.pooled = &call->pooled;
+    call->run.peaks = fvi_lane_peaks(context, lane, id);
 }
 
 /* What a node does in a segment, of which `first` is the first it is in; false: nothing. */

@@ -105,7 +105,7 @@ static double segment_floats(const fvi_layout *layout, const fv_model *model)
         const bool is_back = k >= model->n_nodes;
         const int i = is_back ? 2 * model->n_nodes - 1 - k : k;
         if (!(is_back ? layout->goes_back : layout->is_run)[i]) continue;
-        const double y = (double)fvi_image_floats(&model->node[i].y_shape);
+        const double y = (double)fvi_image_floats(&model->node[layout->home[i]].y_shape);
         if (layout->is_whole[i]) continue;
         floats += y;
         if (floats > most) most = floats;

@@ -12,6 +12,8 @@
    not depend on the threads. */
 #define BATCHNORM_FLOATS 32768 /* of a part, which stays in a cache from one loop to the next */
 #define BATCHNORM_ROWS 128     /* fewest rows of a part */
+#define BATCHNORM_PIECE                                                                            \
+    8192 /* floats: what a max pooling behind is given at a time, on the stack */
 
 /* Where the weights stand in r->w; -1: there is none. */
 typedef struct batchnorm_geometry {
@@ -95,7 +97,8 @@ static fv_status batchnorm_infer(fvi_node *n, const fvi_setup *setup)
 typedef struct batchnorm_work {
     const fvi_run *r;
     int C;
-    size_t rows;
+    size_t rows; /* of x */
+    const float *x;
     double *sums;          /* [parts][record] */
     float *a, *b, *c;      /* coefficients of dx by channel; NULL when not training */
     float *mean, *inv;     /* the batch's; likewise */
@@ -105,7 +108,7 @@ typedef struct batchnorm_work {
 static batchnorm_work batchnorm_begin(const fvi_run *r)
 {
     const batchnorm_geometry *g = r->node->geometry;
-    batchnorm_work work = {.r = r, .C = g->C, .rows = (size_t)r->n * g->image_rows};
+    batchnorm_work work = {.r = r, .C = g->C, .rows = (size_t)r->n * g->image_rows, .x = r->x[0]};
     work.sums = (double *)(void *)r->scratch; /* scratch is aligned for any type */
     return work;
 }
@@ -145,13 +148,18 @@ static void batchnorm_each(batchnorm_work *work, void (*fn)(void *, size_t))
     fvi_parallel_for(work->r->threads, batchnorm_parts(work->rows, (size_t)work->C), fn, work);
 }
 
+static void batchnorm_each_image(batchnorm_work *work, void (*fn)(void *, size_t))
+{
+    fvi_parallel_for(work->r->threads, (size_t)work->r->n, fn, work);
+}
+
 static void batchnorm_sums_task(void *context, size_t task)
 {
     batchnorm_work *work = context;
     size_t C = (size_t)work->C, rows, first = batchnorm_part(work, task, &rows);
     double *record = work->sums + batchnorm_record(C) * task, n = (double)rows;
     double *mean = record + 1, *squares = mean + C;
-    const float *x = work->r->x[0] + first;
+    const float *x = work->x + first;
     record[0] = n; /* the first row is the shift: near the mean, so squares stay small */
     if (rows > 0) work->r->k->channel_sums(rows, work->C, mean, squares, x, x);
     for (size_t i = 0; i < C && rows > 0; i++) {
@@ -207,8 +215,8 @@ static void batchnorm_affine_task(void *context, size_t task)
 {
     batchnorm_work *work = context;
     size_t rows, first = batchnorm_part(work, task, &rows);
-    work->r->k->channel_affine(rows, work->C, work->r->y + first, work->r->x[0] + first,
-                               work->scale, work->offset, work->r->clips);
+    work->r->k->channel_affine(rows, work->C, work->r->y + first, work->x + first, work->scale,
+                               work->offset, work->r->clips);
 }
 
 /* Where a ReLU has been taken along, its output is not read but computed again from x, unless the
@@ -226,8 +234,139 @@ static void batchnorm_gradient_sums_task(void *context, size_t task)
     size_t C = (size_t)work->C, rows, first = batchnorm_part(work, task, &rows);
     double *sum = work->sums + batchnorm_record(C) * task + 1;
     work->r->k->channel_gradient_sums(rows, work->C, sum, sum + C, work->r->dy + first,
-                                      work->r->x[0] + first, work->mean, work->inv,
+                                      work->x + first, work->mean, work->inv,
                                       batchnorm_clip(work, &clip));
+}
+
+/* ---- with a max pooling behind it ---- */
+
+/* Windows beside each other in an image, and all of it that is no other windows' place. */
+typedef struct batchnorm_piece {
+    fvi_pool pool, wide; /* of them alone; of them in whole rows of x */
+    size_t rows, floats; /* stretches of x, and floats of each */
+    size_t x, y, step;   /* where they begin in x and y; from one stretch to the next */
+    size_t row;          /* where the first of the whole rows begins */
+} batchnorm_piece;
+
+/* Windows that do not meet, of which at least one row fits into a piece. */
+static bool batchnorm_takes_pool(const fvi_node *n, const fvi_pool *p)
+{
+    (void)n;
+    const double floats = 4.0 * (double)p->SH * (double)p->SW * (double)p->C;
+    return p->SH >= p->KH && p->SW >= p->KW && floats <= BATCHNORM_PIECE &&
+           fvi_pool_place_bytes(p) == 1;
+}
+
+/* Some of a pooling's windows beside each other, alone in an image of their own. */
+static fvi_pool batchnorm_windows(const fvi_pool *p, int H, int W, int pad_top, int pad_left,
+                                  int windows)
+{
+    return (fvi_pool){.H = H,
+                      .W = W,
+                      .C = p->C,
+                      .KH = p->KH,
+                      .KW = p->KW,
+                      .SH = p->SH,
+                      .SW = p->SW,
+                      .pad_top = pad_top,
+                      .pad_left = pad_left,
+                      .OH = 1,
+                      .OW = windows};
+}
+
+/* The piece of an image that begins with window (oh, ow); returns the first ow behind it. */
+static int batchnorm_cut(batchnorm_piece *piece, const fvi_pool *p, size_t image, int oh, int ow)
+{
+    const int h = oh * p->SH - p->pad_top, h0 = oh > 0 ? h : 0;
+    const int h1 = oh + 1 < p->OH ? h + p->SH : p->H;
+    const int w = ow * p->SW - p->pad_left, w0 = ow > 0 ? w : 0;
+    const int most = BATCHNORM_PIECE / ((h1 - h0) * p->C); /* columns */
+    int windows = p->OW - ow;
+    if (p->W - w0 > most && windows > most / p->SW - 1) windows = most / p->SW - 1;
+    const int w1 = ow + windows < p->OW ? w + windows * p->SW : p->W;
+    const bool is_whole = w1 - w0 == p->W;
+    const size_t C = (size_t)p->C, W = (size_t)p->W, OW = (size_t)p->OW;
+    piece->pool = batchnorm_windows(p, h1 - h0, w1 - w0, h0 - h, w0 - w, windows);
+    piece->wide = batchnorm_windows(p, h1 - h0, p->W, h0 - h, -w, windows);
+    piece->rows = is_whole ? 1 : (size_t)(h1 - h0);
+    piece->step = W * C;
+    piece->floats = (size_t)(h1 - h0) / piece->rows * (size_t)(w1 - w0) * C;
+    piece->row = (image * (size_t)p->H + (size_t)h0) * W * C;
+    piece->x = piece->row + (size_t)w0 * C;
+    piece->y = ((image * (size_t)p->OH + (size_t)oh) * OW + (size_t)ow) * C;
+    return ow + windows;
+}
+
+/* Calls fn for each piece of an image. */
+static void batchnorm_each_piece(batchnorm_work *work, size_t image,
+                                 void (*fn)(batchnorm_work *, const batchnorm_piece *))
+{
+    const fvi_pool *p = work->r->pooled->pool;
+    batchnorm_piece piece;
+    for (int oh = 0; oh < p->OH; oh++) {
+        for (int ow = 0; ow < p->OW;) {
+            ow = batchnorm_cut(&piece, p, image, oh, ow);
+            fn(work, &piece);
+        }
+    }
+}
+
+static unsigned char *batchnorm_places(const fvi_run *r, const batchnorm_piece *piece)
+{
+    unsigned char *places = r->pooled->places;
+    return places ? places + piece->y : NULL;
+}
+
+/* Backward's sums need only those x that the maxima were made of. */
+static void batchnorm_pool(batchnorm_work *work, const batchnorm_piece *piece)
+{
+    _Alignas(64) float room[BATCHNORM_PIECE];
+    const fvi_run *r = work->r;
+    const size_t C = (size_t)work->C;
+    for (size_t i = 0; i < piece->rows; i++)
+        r->k->channel_affine(piece->floats / C, work->C, room + i * piece->floats,
+                             work->x + piece->x + i * piece->step, work->scale, work->offset,
+                             r->clips);
+    unsigned char *places = batchnorm_places(r, piece);
+    r->k->max_pool(&piece->pool, r->y + piece->y, places, room, r->clips);
+    if (places)
+        r->k->max_pool_pick(&piece->wide, r->peaks + piece->y, places, work->x + piece->row);
+}
+
+/* Of x all that is left, and of dy all that is not 0. */
+static void batchnorm_peak_sums_task(void *context, size_t task)
+{
+    batchnorm_work *work = context;
+    const fvi_run *r = work->r;
+    size_t C = (size_t)work->C, rows, first = batchnorm_part(work, task, &rows);
+    double *sum = work->sums + batchnorm_record(C) * task + 1;
+    if (r->clips && !r->is_masked) r->k->clip_gradient(rows * C, r->dy + first, r->y + first);
+    r->k->channel_gradient_sums(rows, work->C, sum, sum + C, r->dy + first, work->x + first,
+                                work->mean, work->inv, NULL);
+}
+
+static void batchnorm_pool_gradient(batchnorm_work *work, const batchnorm_piece *piece)
+{
+    _Alignas(64) float room[BATCHNORM_PIECE];
+    const fvi_run *r = work->r;
+    const size_t C = (size_t)work->C;
+    r->k->max_pool_gradient(&piece->pool, room, r->dy + piece->y, batchnorm_places(r, piece),
+                            false);
+    for (size_t i = 0; i < piece->rows; i++) {
+        const size_t at = piece->x + i * piece->step;
+        r->k->channel_gradient(piece->floats / C, work->C, r->dx[0] + at, room + i * piece->floats,
+                               work->x + at, work->a, work->b, work->c, NULL, r->adds[0]);
+    }
+}
+
+static void batchnorm_pooled_task(void *context, size_t task)
+{
+    batchnorm_each_piece(context, task, batchnorm_pool);
+}
+
+static void batchnorm_pooled_gradient_task(void *context, size_t task)
+{
+    batchnorm_each_piece(context, task, batchnorm_pool_gradient);
 }
 
 static void batchnorm_gradient_task(void *context, size_t task)
@@ -236,7 +375,7 @@ static void batchnorm_gradient_task(void *context, size_t task)
     fvi_affine clip;
     size_t rows, first = batchnorm_part(work, task, &rows);
     work->r->k->channel_gradient(rows, work->C, work->r->dx[0] + first, work->r->dy + first,
-                                 work->r->x[0] + first, work->a, work->b, work->c,
+                                 work->x + first, work->a, work->b, work->c,
                                  batchnorm_clip(work, &clip), work->r->adds[0]);
 }
 
@@ -314,7 +453,11 @@ static void batchnorm_forward(const fvi_run *r)
         batchnorm_affine(r->node, r->w, work.scale, work.offset);
     }
     if (record) batchnorm_settle(&work, record);
-    if (r->turn == FVI_ALL || r->turn == FVI_APPLY) batchnorm_each(&work, batchnorm_affine_task);
+    if (r->turn != FVI_ALL && r->turn != FVI_APPLY) return;
+    if (r->pooled)
+        batchnorm_each_image(&work, batchnorm_pooled_task);
+    else
+        batchnorm_each(&work, batchnorm_affine_task);
 }
 
 /* dx = gamma * inv * (dy - sum(dy)/N - xhat * sum(dy * xhat)/N), xhat = (x - mean) * inv: linear in
@@ -323,7 +466,7 @@ static void batchnorm_settle_back(const batchnorm_work *work, const double *reco
 {
     const fvi_run *r = work->r;
     const batchnorm_geometry *g = r->node->geometry;
-    const double N = fmax((double)work->rows, 1.0);
+    const double N = fmax((double)r->n * (double)g->image_rows, 1.0);
     for (int i = 0; i < g->C; i++) {
         const double dbeta = record[1 + i], dgamma = record[1 + g->C + i];
         const double mean = (double)work->mean[i], inv = (double)work->inv[i];
@@ -339,11 +482,20 @@ static void batchnorm_settle_back(const batchnorm_work *work, const double *reco
 
 static void batchnorm_backward(const fvi_run *r)
 {
-    batchnorm_work work = batchnorm_begin(r);
+    batchnorm_work work = batchnorm_begin(r), peaks;
     batchnorm_keep(&work);
-    const double *record = batchnorm_sum(&work, batchnorm_gradient_sums_task, batchnorm_add);
+    peaks = work;
+    if (r->pooled) {
+        peaks.rows = (size_t)r->n * (size_t)r->pooled->pool->OH * (size_t)r->pooled->pool->OW;
+        peaks.x = r->peaks;
+    }
+    const double *record = batchnorm_sum(
+        &peaks, r->pooled ? batchnorm_peak_sums_task : batchnorm_gradient_sums_task, batchnorm_add);
     if (record) batchnorm_settle_back(&work, record);
-    if (r->dx[0] && (r->turn == FVI_ALL || r->turn == FVI_APPLY))
+    if (!r->dx[0] || (r->turn != FVI_ALL && r->turn != FVI_APPLY)) return;
+    if (r->pooled)
+        batchnorm_each_image(&work, batchnorm_pooled_gradient_task);
+    else
         batchnorm_each(&work, batchnorm_gradient_task);
 }
 
@@ -399,5 +551,6 @@ const fvi_op fvi_op_batch_normalization = {
     .drops_y = true,
     .can_clip = true,
     .is_in_place = true,
+    .takes_pool = batchnorm_takes_pool,
     .affine = batchnorm_affine,
 };

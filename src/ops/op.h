@@ -146,10 +146,13 @@ typedef struct fvi_run {
     /* not NULL: w[0] is another's, scaled channel by channel, and this stands for the bias. Only ops
        that can_fold see it, and never in training */
     const float *bias;
-    /* not NULL: y goes into this max pooling alone, and of dy, which is NULL, there is only what its
-       windows pass back (what is_masked speaks of is done). Only ops that can_pool see it, in
-       backward without dx */
+    /* not NULL: y goes into this max pooling alone, and of dy there is only what its windows pass back
+       (what is_masked speaks of is done). Ops that can_pool see it in backward without dx, and r->dy
+       is NULL; ops that take it both ways: then the pooling itself is not run, and r->y and r->dy are
+       of its outputs */
     const fvi_pool_gradient *pooled;
+    /* the latter: [n, the pooling's outputs] to leave x of the maxima for backward; else NULL */
+    float *peaks;
     float *const *dw; /* [n_weights]; write each; NULL for state weights */
     /* state_fixed + n * state_per_image bytes; NULL when not training */
     void *state;
@@ -187,6 +190,8 @@ struct fvi_op {
     bool has_places;  /* a max pooling: geometry is its fvi_pool, state the places of its maxima */
     /* Whether backward heeds r->pooled for this pooling; NULL: never. */
     bool (*can_pool)(const fvi_node *n, const fvi_pool *p);
+    /* Whether it does the pooling's work as well; NULL: never. */
+    bool (*takes_pool)(const fvi_node *n, const fvi_pool *p);
     bool needs_batch; /* in training what becomes of an image depends on the others of its batch;
                          r->turn is heeded */
     /* Backward does not read r->x, and not r->y but for the gradient of an activation: so their memory
