@@ -413,6 +413,7 @@ static void test_chosen_geometries(void **state)
         {2, {3, 3, 64, 64, 3, 3, 1, 1, 1, 1, 6, 6, 13, 13, 1}},     /* windows of padding alone */
         {1, {3, 300, 64, 96, 3, 3, 1, 1, 1, 1, 1, 1, 3, 300, 1}},   /* long rows */
         {1, {15, 31, 150, 300, 1, 1, 1, 1, 1, 1, 0, 0, 15, 31, 1}}, /* pointwise */
+        {2, {13, 17, 35, 99, 1, 1, 1, 1, 1, 1, 0, 0, 13, 17, 1}},   /* of odd sizes */
         {3, {9, 9, 130, 260, 1, 1, 2, 2, 1, 1, 1, 1, 6, 6, 1}},     /* and with padding */
         /* taps of a line in groups: 3 + 2 + 2, and 2 + 2 beside 3, and 1 beside 2 */
         {3, {9, 27, 40, 24, 3, 7, 1, 1, 1, 1, 1, 3, 9, 27, 1}},

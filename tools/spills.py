@@ -4,7 +4,7 @@
 
 usage: spills.py OBJDUMP OBJECT...
 
-Disassembles the kernels ISA_rows_M_V, ISA_pairs_M_V, ISA_runs_M_V, ISA_spread_M_V and ISA_planes_M_V of each object (x86-64 or aarch64), takes the innermost
+Disassembles the kernels ISA_rows_M_V, ISA_pairs_M_V, ISA_longs_M_V, ISA_runs_M_V, ISA_spread_M_V and ISA_planes_M_V of each object (x86-64 or aarch64), takes the innermost
 loop that multiplies, and demands of each step M*V products (with as many sums, where nothing is fused), M broadcasts and no
 vector on the stack. A kernel that fails is still right, but slow.
 Of one row, clang likes to keep a copy of the sums on the stack that the loop does not read, and passes the operand of the
@@ -17,7 +17,7 @@ import re
 import subprocess
 import sys
 
-KERNEL = re.compile(r"^[0-9a-f]+ <(\w+_(?:rows|pairs|runs|spread|spreadpairs|planes)_(\d+)_(\d+))>:$")
+KERNEL = re.compile(r"^[0-9a-f]+ <(\w+_(?:rows|pairs|longs|runs|spread|spreadpairs|planes)_(\d+)_(\d+))>:$")
 DEPTHWISE = re.compile(r"^[0-9a-f]+ <(\w+_depthwise_(?:pair_)?(\d)_\d_([2-9]))>:$")
 LINES = re.compile(r"^[0-9a-f]+ <(\w+_lines_(\d+)_(\d+)_(\d+))>:$")
 LINE = re.compile(r"^\s*([0-9a-f]+):\s+(.*)$")

@@ -18,7 +18,9 @@
 #define GATHER_PANELS                                                                              \
     (10 * 1024) /* floats of packed weights that may stay in the first-level cache */
 #define GATHER_SOURCE                                                                              \
-    (128 * 1024)              /* floats of source that one task walks over again for each panel */
+    (128 * 1024) /* floats of source that one task walks over again for each panel */
+#define GATHER_STREAM                                                                              \
+    (256 * 1024)              /* floats of packed weights that stay in the second-level cache */
 #define GATHER_FAR 250000.0   /* floats of out that the second-level cache will not keep */
 #define GATHER_SLOW 32        /* steps of a sum that leave time to fetch its place */
 #define GATHER_THIN 256       /* depth from which few columns are not packed */
@@ -245,7 +247,9 @@ static double gather_plan_tasks(fvi_gather_plan *plan, int threads)
     const double source = (double)(h->source_step * w->source_step * g->depth);
     plan->is_far = image * (double)g->N * (double)g->columns > GATHER_FAR &&
                    h->taps * w->taps * g->depth >= GATHER_SLOW;
-    plan->is_panel_outside = sums > GATHER_PANELS && plan->panels > 1;
+    plan->is_stream = h->taps * w->taps == 1 && w->count == 1 && g->N == 1 &&
+                      sums <= GATHER_STREAM && image > 8 * (double)plan->tall;
+    plan->is_panel_outside = !plan->is_stream && sums > GATHER_PANELS && plan->panels > 1;
     const double panel = sums / (double)plan->panels;
     const double reread = fmin(fmax(GATHER_SOURCE, 2 * panel), 2 * GATHER_SOURCE);
     const double pixels = plan->is_panel_outside ? reread / source : GATHER_TASK / sums;
@@ -256,6 +260,8 @@ static double gather_plan_tasks(fvi_gather_plan *plan, int threads)
         const double rows = pixels / (double)w->count;
         const ptrdiff_t pieces = rows < 1 ? h->count : (ptrdiff_t)((double)h->count / rows) + 1;
         plan->row_chunk = fvi_gather_ceil(h->count, fvi_gather_min(pieces, h->count));
+        if (plan->is_stream)
+            plan->row_chunk = fvi_gather_ceil(plan->row_chunk, plan->tall) * plan->tall;
     }
     plan->tile_groups =
         fvi_gather_ceil(g->N, plan->image_chunk) * fvi_gather_ceil(h->count, plan->row_chunk);
@@ -263,6 +269,7 @@ static double gather_plan_tasks(fvi_gather_plan *plan, int threads)
     if (threads > 1 && plan->tile_groups < 8)
         plan->task_panels = fvi_gather_ceil(plan->panels, fvi_gather_ceil(16, plan->tile_groups));
     plan->panel_groups = fvi_gather_ceil(plan->panels, plan->task_panels);
+    plan->is_stream = plan->is_stream && plan->panel_groups == 1;
     plan->packs_late = plan->is_panel_outside && plan->tile_groups == 1 && plan->band_rows == 0 &&
                        plan->direct == 0 && !plan->is_thin;
     return sums * image * (double)g->N;

@@ -11,7 +11,8 @@
 
 #include <string.h>
 
-#define TILES_LINE 9 /* pixels of an odd line from which tiles do not leave it */
+#define TILES_LONG 32 /* floats of a long tap */
+#define TILES_LINE 9  /* pixels of an odd line from which tiles do not leave it */
 
 /* ---- products ---- */
 
@@ -22,7 +23,22 @@ static fvi_tile_rows_fn *tiles_kernel(const fvi_gather_plan *plan, const fvi_gat
     const ptrdiff_t at = (table->count - 1) * tiles->vectors_max + vectors - 1;
     if (table->lines > 0)
         return tiles->lines[(table->lines - 1) * tiles->thin_max * tiles->vectors_max + at];
-    return (table->is_paired ? tiles->pairs : tiles->rows)[at];
+    if (!table->is_paired) return tiles->rows[at];
+    return (table->depth >= TILES_LONG ? tiles->longs : tiles->pairs)[at];
+}
+
+/* Of a stream all panels fetch, in equal shares, what the next tile reads and what it writes: both lie
+   behind what this one does. */
+static void tiles_ahead(fvi_tile_rows *call, const fvi_gather_plan *plan,
+                        const fvi_gather_region *region, const fvi_gather_table *table, ptrdiff_t p)
+{
+    const double share = table->per_step / (double)plan->panels;
+    const ptrdiff_t bytes = table->count * (ptrdiff_t)sizeof(float), before = p * table->depth;
+    call->ahead_step = (ptrdiff_t)((double)(bytes * region->column_source) * share) + 1;
+    call->ahead += before * call->ahead_step;
+    call->out_ahead_step = (ptrdiff_t)((double)(bytes * region->column_out) * share) + 1;
+    call->out_ahead = (const char *)(table->out[table->count - 1] + region->column_out) +
+                      before * call->out_ahead_step;
 }
 
 /* The taps of the table times panel p. Meanwhile the first panel fetches what the next tile will be
@@ -33,7 +49,7 @@ static void tiles_product(const fvi_gather_plan *plan, const fvi_gather_region *
 {
     const fvi_gather *g = plan->g;
     const ptrdiff_t width = fvi_gather_width(plan, p);
-    if (plan->is_far) {
+    if (plan->is_far && !plan->is_stream) {
         const ptrdiff_t each = table->lines > 0 ? table->count : 1;
         for (ptrdiff_t m = 0; m < (table->lines > 0 ? table->lines : table->count); ++m) {
             const float *out = table->out[m] + p * plan->width;
@@ -44,7 +60,7 @@ static void tiles_product(const fvi_gather_plan *plan, const fvi_gather_region *
         }
     }
     const ptrdiff_t next = region->column_source * (ptrdiff_t)sizeof(float);
-    const fvi_tile_rows call = {
+    fvi_tile_rows call = {
         .rows = table->rows,
         .pair_step = region->column_source,
         .shift = table->shift,
@@ -67,7 +83,9 @@ static void tiles_product(const fvi_gather_plan *plan, const fvi_gather_region *
         .is_clipped = is_last && g->is_clipped,
         .mask = is_last ? g->mask : NULL,
         .mask_base = g->out,
+        .out_ahead = table->ahead,
     };
+    if (plan->is_stream) tiles_ahead(&call, plan, region, table, p);
     tiles_kernel(plan, table, fvi_gather_vectors(plan, p))(&call);
 }
 
@@ -92,6 +110,7 @@ static void tiles_thin(const fvi_gather_plan *plan, const fvi_gather_region *reg
         .start = g->start,
         .columns = (int)g->columns,
         .ahead = table->ahead,
+        .out_ahead = table->ahead,
         .is_added = g->is_added,
     };
     fvi_tile_rows_fn *run = tiles_kernel(plan, table, 1);
@@ -131,6 +150,7 @@ static void tiles_direct(const fvi_gather_plan *plan, const fvi_gather_region *r
                 .start = g->start ? g->start + p * plan->width : NULL,
                 .columns = (int)fvi_gather_width(plan, p),
                 .ahead = table->ahead,
+                .out_ahead = table->ahead,
                 .is_added = g->is_added || d > 0,
                 .is_clipped = g->is_clipped && d + FVI_GATHER_STREAMS >= g->depth,
             };

@@ -202,6 +202,7 @@ static const fvi_tile_table FVI_NAME(tiles) = {
     .thin_max = FVI_THIN_MAX,
     .rows = FVI_NAME(rows_list),
     .pairs = FVI_NAME(pairs_list),
+    .longs = FVI_NAME(longs_list),
     .runs = FVI_NAME(runs_list),
 #ifdef FVI_LINE_MOST
     .lines = FVI_NAME(lines_list),

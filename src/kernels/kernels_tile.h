@@ -150,38 +150,58 @@ FVI_INLINE void FVI_NAME(tile_end)(FVI_VECTOR sum[][FVI_VECTORS_MAX], const fvi_
         FVI_NAME(tile_store)(FVI_NAME(tile_place)(call, m, pixels), sum[m], vectors, call->columns);
 }
 
+/* One step: floats a[m][i] of the rows, or a[m - 1][next] of each second one, times a row of the
+   panel. */
+FVI_INLINE void FVI_NAME(tile_step)(FVI_VECTOR sum[][FVI_VECTORS_MAX], const float *const *a,
+                                    ptrdiff_t i, ptrdiff_t next, const float *b, const int rows,
+                                    const int vectors, const bool is_paired)
+{
+    FVI_VECTOR right[FVI_VECTORS_MAX];
+    FVI_UNROLL
+    for (int v = 0; v < vectors; ++v)
+        right[v] = FVI_LOAD(b + v * FVI_LANES);
+    FVI_UNROLL
+    for (int m = 0; m < rows; ++m) {
+        const bool is_second = is_paired && m % 2 == 1;
+        const FVI_VECTOR left = FVI_SPLAT(is_second ? a[m - 1][next] : a[m][i]);
+        FVI_UNROLL
+        for (int v = 0; v < vectors; ++v)
+            sum[m][v] = FVI_FMA(left, right[v], sum[m][v]);
+    }
+}
+
+/* What counts the steps takes the places of products: where a tap is long, there is one count for
+   two. */
 FVI_INLINE void FVI_NAME(tile_rows)(const fvi_tile_rows *call, const int rows, const int vectors,
-                                    const bool is_paired)
+                                    const bool is_paired, const bool is_long)
 {
     FVI_VECTOR sum[FVI_THIN_MAX][FVI_VECTORS_MAX];
-    const size_t depth = call->depth, step = call->panel_step;
+    const ptrdiff_t depth = (ptrdiff_t)call->depth, step = (ptrdiff_t)call->panel_step;
     FVI_NAME(tile_begin)(sum, call, rows, vectors, 0);
-    const char *ahead = call->ahead;
-    const ptrdiff_t ahead_step = call->ahead_step;
+    const char *ahead = call->ahead, *out_ahead = call->out_ahead;
+    const ptrdiff_t ahead_step = call->ahead_step, out_ahead_step = call->out_ahead_step;
     for (size_t t = 0; t < call->taps; ++t) {
         const ptrdiff_t shift = call->shift[t];
-        const float *b = call->panel + call->panel_row[t] * step;
+        const float *b = call->panel + (ptrdiff_t)call->panel_row[t] * step;
         const float *a[FVI_THIN_MAX];
         FVI_UNROLL
         for (int m = 0; m < rows; m += is_paired ? 2 : 1)
             a[m] = call->rows[m] + shift;
-        ptrdiff_t next = call->pair_step;
-        for (ptrdiff_t i = 0; i < (ptrdiff_t)depth; ++i, ++next, b += step) {
-            FVI_VECTOR right[FVI_VECTORS_MAX];
+        ptrdiff_t next = call->pair_step, i = 0;
+        for (; is_long && i + 1 < depth; i += 2, next += 2, b += 2 * step) {
+            if (is_paired) FVI_KEEP(next);
+            FVI_PREFETCH(ahead);
+            FVI_PREFETCH(out_ahead);
+            ahead += 2 * ahead_step;
+            out_ahead += 2 * out_ahead_step;
+            FVI_NAME(tile_step)(sum, a, i, next, b, rows, vectors, is_paired);
+            FVI_NAME(tile_step)(sum, a, i + 1, next + 1, b + step, rows, vectors, is_paired);
+        }
+        for (; i < depth; ++i, ++next, b += step) {
             if (is_paired) FVI_KEEP(next);
             FVI_PREFETCH(ahead);
             ahead += ahead_step;
-            FVI_UNROLL
-            for (int v = 0; v < vectors; ++v)
-                right[v] = FVI_LOAD(b + v * FVI_LANES);
-            FVI_UNROLL
-            for (int m = 0; m < rows; ++m) {
-                const bool is_second = is_paired && m % 2 == 1;
-                const FVI_VECTOR left = FVI_SPLAT(is_second ? a[m - 1][next] : a[m][i]);
-                FVI_UNROLL
-                for (int v = 0; v < vectors; ++v)
-                    sum[m][v] = FVI_FMA(left, right[v], sum[m][v]);
-            }
+            FVI_NAME(tile_step)(sum, a, i, next, b, rows, vectors, is_paired);
         }
     }
     FVI_NAME(tile_end)(sum, call, rows, vectors, 0);
@@ -275,11 +295,15 @@ static void FVI_NAME(tile_sums)(const float *b, size_t step, size_t count, float
 #define FVI_TILE_WRAP(m, v)                                                                        \
     static void FVI_NAME(rows_##m##_##v)(const fvi_tile_rows *call)                                \
     {                                                                                              \
-        FVI_NAME(tile_rows)(call, m, v, false);                                                    \
+        FVI_NAME(tile_rows)(call, m, v, false, false);                                             \
     }                                                                                              \
     static void FVI_NAME(pairs_##m##_##v)(const fvi_tile_rows *call)                               \
     {                                                                                              \
-        FVI_NAME(tile_rows)(call, m, v, true);                                                     \
+        FVI_NAME(tile_rows)(call, m, v, true, false);                                              \
+    }                                                                                              \
+    static void FVI_NAME(longs_##m##_##v)(const fvi_tile_rows *call)                               \
+    {                                                                                              \
+        FVI_NAME(tile_rows)(call, m, v, true, true);                                               \
     }                                                                                              \
     static void FVI_NAME(runs_##m##_##v)(const fvi_tile_runs *call)                                \
     {                                                                                              \
@@ -299,7 +323,11 @@ FVI_EACH_ROWS(FVI_TILE_WRAP_ROWS)
 #define FVI_TILE_WRAP_THIN(m)                                                                      \
     static void FVI_NAME(pairs_##m##_1)(const fvi_tile_rows *call)                                 \
     {                                                                                              \
-        FVI_NAME(tile_rows)(call, m, 1, true);                                                     \
+        FVI_NAME(tile_rows)(call, m, 1, true, false);                                              \
+    }                                                                                              \
+    static void FVI_NAME(longs_##m##_1)(const fvi_tile_rows *call)                                 \
+    {                                                                                              \
+        FVI_NAME(tile_rows)(call, m, 1, true, true);                                               \
     }                                                                                              \
     static void FVI_NAME(runs_##m##_1)(const fvi_tile_runs *call)                                  \
     {                                                                                              \
@@ -324,6 +352,12 @@ static fvi_tile_rows_fn *const FVI_NAME(rows_list)[] = {FVI_TILE_LIST(rows)};
 #define FVI_TILE_THIN_pairs(m) FVI_TILE_ENTRY(pairs, m, 1)
 static fvi_tile_rows_fn *const FVI_NAME(pairs_list)[FVI_THIN_MAX * FVI_VECTORS_MAX] = {
     FVI_TILE_LIST_THIN(pairs)};
+
+#define FVI_TILE_longs_entry(m, v) FVI_TILE_ENTRY(longs, m, v)
+#define FVI_TILE_longs(m) FVI_EACH_VECTORS(FVI_TILE_longs_entry, m)
+#define FVI_TILE_THIN_longs(m) FVI_TILE_ENTRY(longs, m, 1)
+static fvi_tile_rows_fn *const FVI_NAME(longs_list)[FVI_THIN_MAX * FVI_VECTORS_MAX] = {
+    FVI_TILE_LIST_THIN(longs)};
 
 #define FVI_TILE_runs_entry(m, v) FVI_TILE_ENTRY(runs, m, v)
 #define FVI_TILE_runs(m) FVI_EACH_VECTORS(FVI_TILE_runs_entry, m)

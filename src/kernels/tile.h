@@ -39,6 +39,9 @@ typedef struct fvi_tile_rows {
     /* NULL, or an array that lies as the one at mask_base, into which out points: a sum stays where
        the mask is above 0, and is 0 elsewhere */
     const float *mask, *mask_base;
+    /* what will be written next: of long taps, steps fetch lines of it as well */
+    const char *out_ahead;
+    ptrdiff_t out_ahead_step;
 } fvi_tile_rows;
 
 /* A run of pixels whose operands lie at constant steps. */
@@ -141,6 +144,7 @@ struct fvi_tile_table {
     fvi_tile_rows_fn *const *rows; /* [rows_max][vectors_max], both counted from 1 */
     /* [thin_max][vectors_max]; beyond rows_max of one vector only */
     fvi_tile_rows_fn *const *pairs;
+    fvi_tile_rows_fn *const *longs; /* pairs, of taps of many floats */
     /* [2][thin_max][vectors_max]: lines, their pixels, vectors; NULL: none */
     fvi_tile_rows_fn *const *lines;
     int line_most[2];                      /* pixels of one vector, of two; 0: none, least 4 */
