@@ -446,6 +446,12 @@ static void test_chosen_geometries(void **state)
         {2, {4, 4, 6, 9, 4, 4, 1, 1, 1, 1, 0, 0, 1, 1, 3}},        /* the kernel covers the image */
         {3, {1, 1, 640, 36, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 2}},     /* dense in groups */
         {2, {40, 60, 8, 4, 3, 3, 1, 1, 1, 1, 1, 1, 40, 60, 2}},    /* shards */
+        /* of as many filters, side by side in vectors: that fill one, with a last one in part, of
+           many kernel rows, without an edge */
+        {2, {9, 17, 48, 48, 3, 3, 1, 1, 1, 1, 1, 1, 9, 17, 3}},
+        {2, {40, 60, 24, 24, 3, 3, 1, 1, 1, 1, 1, 1, 40, 60, 3}},
+        {2, {11, 16, 56, 56, 5, 3, 1, 1, 1, 1, 2, 0, 11, 14, 7}},
+        {1, {3, 2, 10, 10, 3, 3, 1, 1, 1, 1, 1, 1, 3, 2, 5}},
     };
     for (size_t i = 0; i < FVI_COUNT(list); ++i)
         check_case(list[i].g, list[i].N, 1000 + i, true);

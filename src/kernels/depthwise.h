@@ -82,19 +82,36 @@ typedef struct fvi_group_rows {
     bool has_left, has_right, is_added, is_clipped;
 } fvi_group_rows;
 
-/* Places [0, places) of a row of the source, n channels each, pixel floats apart, as kernels_groups.h
+/* Places [0, places) of rows of the source, n channels each, pixel floats apart, as kernels_groups.h
    wants them. What lies ahead floats behind each place will be read next; x_far and y_far, contiguous
    for all places, later. */
 typedef struct fvi_group_spread {
     float *to;
     const float *from;
+    ptrdiff_t rows, from_row, to_row; /* how many, how far apart */
     ptrdiff_t pixel, places, size, ahead;
     int n;
     const char *x_far, *y_far;
 } fvi_group_spread;
 
+/* One kernel row of the weight gradient of such groups, from rows of two outputs and more: dw[(c*3 +
+   j)*lanes + lane] += sum of x at place o + j, channel c * dy[r*dy_row + o*dy_pixel + lane] over rows r
+   and outputs o. Rows of x lie as they are where a group fills the vector, as spread made them
+   elsewhere, and begin at the place that the first output's first tap meets; has_left and has_right as
+   above. */
+typedef struct fvi_group_sums {
+    const float *x, *dy;
+    ptrdiff_t x_row, x_pixel, dy_row, dy_pixel, rows, outs, size;
+    float *dw; /* [size][3][lanes] */
+    bool has_left, has_right;
+    /* what will be read next, contiguous: each place fetches the line so many bytes further */
+    const char *x_far, *y_far;
+    ptrdiff_t far_step;
+} fvi_group_sums;
+
 typedef void fvi_group_rows_fn(const fvi_group_rows *call);
 typedef void fvi_group_spread_fn(const fvi_group_spread *call);
+typedef void fvi_group_sums_fn(const fvi_group_sums *call);
 typedef void fvi_depthwise_rows_fn(const fvi_depthwise_rows *call);
 typedef void fvi_depthwise_sums_fn(const fvi_depthwise_sums *call);
 typedef void fvi_depthwise_strip_fn(const fvi_depthwise_strip *call);
@@ -129,6 +146,8 @@ struct fvi_depthwise_table {
     ptrdiff_t group_outs;
     fvi_group_spread_fn *spread;
     fvi_group_rows_fn *const *groups[2]; /* [size < lanes][outs - 1] */
+    fvi_group_sums_fn *group_sums;
+    ptrdiff_t group_each; /* channels of a group that it takes at once, where there are as many */
 };
 
 #endif

@@ -224,4 +224,6 @@ static const fvi_depthwise_table FVI_NAME(depthwise) = {
     .group_outs = FVI_GROUP_OUTS,
     .spread = FVI_NAME(group_spread),
     .groups = {FVI_NAME(group_list)[0], FVI_NAME(group_list)[1]},
+    .group_sums = FVI_NAME(group_sums_all),
+    .group_each = FVI_GROUP_EACH,
 };

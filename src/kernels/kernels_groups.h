@@ -26,28 +26,39 @@
 #endif
 
 /* to[place][channel] where a group fills the vector, to[channel of its group][place][lane] elsewhere. */
-static void FVI_NAME(group_spread)(const fvi_group_spread *call)
+FVI_INLINE void FVI_NAME(group_places)(const fvi_group_spread *given, const int size)
 {
-    const ptrdiff_t size = call->size;
-    const float *from = call->from;
-    float *to = call->to;
+    const fvi_group_spread call = *given; /* a copy that no store can reach */
     FVI_BITS index;
     for (int lane = 0; lane < FVI_LANES; ++lane)
         index[lane] = (uint32_t)lane & (0 - (uint32_t)size); /* a power of two */
-    for (ptrdiff_t p = 0; p < call->places; ++p, from += call->pixel, to += FVI_LANES) {
-        FVI_VECTOR v;
-        FVI_PREFETCH(from + call->ahead);
-        FVI_PREFETCH_FAR(call->x_far + p * (int)sizeof v);
-        FVI_PREFETCH_FAR(call->y_far + p * (int)sizeof v);
-        FVI_NAME(tile_load)(&v, from, 1, call->n);
-        if (size == FVI_LANES) {
-            FVI_STORE(to, v);
-            continue;
+    for (ptrdiff_t r = 0; r < call.rows; ++r) {
+        const float *from = call.from + r * call.from_row;
+        float *to = call.to + r * call.to_row;
+        for (ptrdiff_t p = 0; p < call.places; ++p, from += call.pixel, to += FVI_LANES) {
+            FVI_VECTOR v;
+            FVI_PREFETCH(from + call.ahead);
+            FVI_PREFETCH_FAR(call.x_far + p * (int)sizeof v);
+            FVI_PREFETCH_FAR(call.y_far + p * (int)sizeof v);
+            FVI_NAME(tile_load)(&v, from, 1, call.n);
+            if (size == FVI_LANES) {
+                FVI_STORE(to, v);
+                continue;
+            }
+            FVI_BITS at = index;
+            FVI_UNROLL
+            for (int c = 0; c < size; ++c, at += 1)
+                FVI_STORE(to + c * FVI_GROUP_CHANNEL, FVI_NAME(permute)(v, at));
         }
-        FVI_BITS at = index;
-        for (ptrdiff_t c = 0; c < size; ++c, at += 1)
-            FVI_STORE(to + c * FVI_GROUP_CHANNEL, FVI_NAME(permute)(v, at));
     }
+}
+
+static void FVI_NAME(group_spread)(const fvi_group_spread *call)
+{
+    if (call->size == FVI_LANES) FVI_NAME(group_places)(call, FVI_LANES);
+    if (call->size == FVI_LANES / 2) FVI_NAME(group_places)(call, FVI_LANES / 2);
+    if (call->size == FVI_LANES / 4) FVI_NAME(group_places)(call, FVI_LANES / 4);
+    if (call->size == FVI_LANES / 8) FVI_NAME(group_places)(call, FVI_LANES / 8);
 }
 
 FVI_INLINE FVI_VECTOR FVI_NAME(group_load)(const float *x, const int place, const bool is_spread)
@@ -130,3 +141,101 @@ FVI_EACH_OUTS(FVI_GROUP_WRAP)
 
 static fvi_group_rows_fn *const FVI_NAME(group_list)[2][FVI_GROUP_OUTS] = {
     {FVI_EACH_OUTS(FVI_GROUP_WHOLE)}, {FVI_EACH_OUTS(FVI_GROUP_SPREAD)}};
+
+/* ---- the weight gradient ---- */
+
+/* With registers enough, 8 channels of 3 taps are summed together: each input meets 3 outputs, of
+   which a place brings one. */
+#define FVI_GROUP_EACH (FVI_ROWS_MAX * FVI_VECTORS_MAX > 16 && FVI_LANES > 4 ? 8 : 4)
+
+/* One place: y[(last + j) % 3] is the output that its tap j meets, for taps [from, to). */
+FVI_INLINE void FVI_NAME(group_meet)(FVI_VECTOR (*sum)[3], const float *x, const FVI_VECTOR *y,
+                                     const int last, const int channels, const int from,
+                                     const int to, const bool is_spread)
+{
+    FVI_UNROLL
+    for (int c = 0; c < channels; ++c) {
+        FVI_VECTOR v =
+            FVI_NAME(group_load)(x + c * (is_spread ? FVI_GROUP_CHANNEL : 1), 0, is_spread);
+        FVI_KEEP_VECTOR(v);
+        FVI_UNROLL
+        for (int j = from; j < to; ++j)
+            sum[c][j] = FVI_FMA(v, y[(last + j) % 3], sum[c][j]);
+    }
+}
+
+/* Channels [0, channels) of x. */
+FVI_INLINE void FVI_NAME(group_gradient)(const fvi_group_sums *call, const float *x, float *dw,
+                                         const char *x_far, const char *y_far, const int channels,
+                                         const bool is_spread)
+{
+    const ptrdiff_t step = call->far_step, x_pixel = is_spread ? FVI_LANES : call->x_pixel;
+    const ptrdiff_t dy_pixel = call->dy_pixel;
+    FVI_VECTOR sum[FVI_GROUP_EACH][3];
+    FVI_UNROLL
+    for (int t = 0; t < channels * 3; ++t)
+        sum[t / 3][t % 3] = FVI_LOAD(dw + t * FVI_LANES);
+    for (ptrdiff_t r = 0; r < call->rows; ++r) {
+        const float *at = x + r * call->x_row, *dy = call->dy + r * call->dy_row;
+        FVI_VECTOR y[3] = {FVI_LOAD(dy + dy_pixel), FVI_LOAD(dy)};
+        if (call->has_left) FVI_NAME(group_meet)(sum, at, y, 1, channels, 0, 1, is_spread);
+        FVI_NAME(group_meet)(sum, at + x_pixel, y, 0, channels, 0, 2, is_spread);
+        at += 2 * x_pixel;
+        dy += 2 * dy_pixel;
+        ptrdiff_t left = call->outs - 2;
+        for (; left >= 3; left -= 3) {
+            FVI_UNROLL
+            for (int last = 2; last >= 0; --last, at += x_pixel, dy += dy_pixel) {
+                FVI_PREFETCH(at + 3 * x_pixel);
+                FVI_PREFETCH(dy + 3 * dy_pixel);
+                FVI_PREFETCH_FAR(x_far);
+                FVI_PREFETCH_FAR(y_far);
+                x_far += step;
+                y_far += step;
+                y[last] = FVI_LOAD(dy);
+                FVI_NAME(group_meet)(sum, at, y, last, channels, 0, 3, is_spread);
+                FVI_KEEP(at);
+                FVI_KEEP(dy);
+            }
+        }
+        for (; left > 0; --left, at += x_pixel, dy += dy_pixel) {
+            y[2] = y[1];
+            y[1] = y[0];
+            y[0] = FVI_LOAD(dy);
+            FVI_NAME(group_meet)(sum, at, y, 0, channels, 0, 3, is_spread);
+        }
+        FVI_NAME(group_meet)(sum, at, y, 2, channels, 1, 3, is_spread);
+        if (call->has_right)
+            FVI_NAME(group_meet)(sum, at + x_pixel, y, 1, channels, 2, 3, is_spread);
+    }
+    FVI_UNROLL
+    for (int t = 0; t < channels * 3; ++t)
+        FVI_STORE(dw + t * FVI_LANES, sum[t / 3][t % 3]);
+}
+
+static void FVI_NAME(group_sums_all)(const fvi_group_sums *given)
+{
+    const fvi_group_sums call = *given; /* a copy that no store can reach */
+    const ptrdiff_t size = call.size;
+    if (size == 2) {
+        FVI_NAME(group_gradient)(&call, call.x, call.dw, call.x_far, call.y_far, 2, true);
+        return;
+    }
+#if FVI_LANES > 4
+    if (size == 4) {
+        FVI_NAME(group_gradient)(&call, call.x, call.dw, call.x_far, call.y_far, 4, true);
+        return;
+    }
+#endif
+    const ptrdiff_t far_each = call.rows * call.outs * call.far_step;
+    for (ptrdiff_t c = 0, far = 0; c < size; c += FVI_GROUP_EACH, far += far_each) {
+        float *dw = call.dw + c * 3 * FVI_LANES;
+        const char *x_far = call.x_far + far, *y_far = call.y_far + far;
+#if FVI_LANES > 8
+        if (size < FVI_LANES) FVI_NAME(group_gradient)
+        (&call, call.x + c * FVI_GROUP_CHANNEL, dw, x_far, y_far, FVI_GROUP_EACH, true);
+        else
+#endif
+            FVI_NAME(group_gradient)(&call, call.x + c, dw, x_far, y_far, FVI_GROUP_EACH, false);
+    }
+}
