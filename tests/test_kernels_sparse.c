@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The weight gradient from what a max pooling passes back, against the one from all outputs, on
-   random geometries and every instruction set; any number of threads gives the same bits. */
+/* A convolution that takes the max pooling behind it along: its forward against the two one after the
+   other, and the weight gradient from what the pooling passes back against the one from all outputs;
+   on random geometries and every instruction set; any number of threads gives the same bits. */
 #include "kernels/kernels.h"
 
 #include <math.h>
@@ -105,7 +106,7 @@ static void check_case(sparse_case *c, const fvi_kernels *k, fvi_threads *thread
     size_t floats;
     assert_int_equal(fvi_conv_scratch(&floats, k, g, c->N), FV_OK);
     float *scratch = fvi_alloc(floats, sizeof *scratch, "scratch");
-    const fvi_pool_gradient from = {p, dz, places};
+    const fvi_pooled from = {p, dz, places};
     fvi_conv_weight_gradient(k, NULL, g, c->N, dw[0], db[0], x, dy, scratch);
     fvi_conv_sparse_gradient(k, NULL, g, c->N, dw[1], db[1], x, &from, scratch);
     fvi_conv_sparse_gradient(k, threads, g, c->N, dw[2], db[2], x, &from, scratch);
@@ -144,6 +145,97 @@ static void test_random_geometries(void **state)
             draw_case(&c);
             check_case(&c, k, threads);
         }
+    }
+    fvi_threads_free(threads);
+}
+
+/* ---- forward ---- */
+
+static void draw_forward(sparse_case *c)
+{
+    fvi_conv *g = &c->g;
+    fvi_pool *p = &c->p;
+    *g = (fvi_conv){.C = draw(c, 1, 4), .F = draw(c, 1, 8), .groups = 1, .SW = 1, .DW = 1};
+    g->KH = draw(c, 1, 5);
+    g->KW = draw(c, 2, 5);
+    g->SH = draw(c, 1, 2);
+    g->DH = draw(c, 1, 2);
+    g->pad_top = draw(c, 0, 2);
+    g->pad_left = draw(c, 0, 4);
+    g->OH = draw(c, 1, 20);
+    g->OW = draw(c, 4, 80);
+    g->H = (g->OH - 1) * g->SH + (g->KH - 1) * g->DH + 1 - g->pad_top;
+    g->W = g->OW - 1 + g->KW - g->pad_left;
+    if (g->H < 1) g->H = 1;
+    if (g->W < 1) g->W = 1;
+    *p = (fvi_pool){.H = g->OH, .W = g->OW, .C = g->F, .KW = 1 << draw(c, 0, 3)};
+    p->KH = draw(c, 1, g->OH < 6 ? g->OH : 6);
+    p->SH = p->KH + draw(c, 0, 1);
+    p->SW = p->KW;
+    p->OH = (p->H - p->KH) / p->SH + 1;
+    p->OW = p->W / p->KW;
+    c->N = draw(c, 0, 4);
+    c->is_clipped = draw(c, 0, 1);
+}
+
+/* The same bits as the two passes one after the other; false: that is not done. Whole numbers give
+   many maxima that are equal. */
+static bool check_forward(sparse_case *c, const fvi_kernels *k, fvi_threads *threads)
+{
+    const fvi_conv *g = &c->g;
+    const fvi_pool *p = &c->p;
+    if (p->OW < 1 || !fvi_conv_takes_pool(k, g, p)) return false;
+    const size_t n = (size_t)c->N, in = (size_t)g->H * (size_t)g->W * (size_t)g->C;
+    const size_t out = (size_t)p->H * (size_t)p->W * (size_t)p->C;
+    const size_t pooled = (size_t)p->OH * (size_t)p->OW * (size_t)p->C;
+    const size_t size = (size_t)g->KH * (size_t)g->KW * (size_t)g->C * (size_t)g->F;
+    float *x = room(c, n * in, true), *w = room(c, size, true), *b = room(c, (size_t)g->F, true);
+    float *y = room(c, n * out, false), *z[2] = {room(c, n * pooled, false), NULL};
+    unsigned char *places[2] = {malloc(n * pooled + 1), malloc(n * pooled + 1)};
+    z[1] = room(c, n * pooled, false);
+    for (size_t i = 0; i < n * in && c->stream % 2; i++)
+        x[i] = roundf(x[i]);
+    for (size_t i = 0; i < size && c->stream % 2; i++)
+        w[i] = roundf(w[i]);
+    if (c->stream % 8 == 0 && n > 0) x[in / 2] = NAN;
+    size_t floats;
+    assert_int_equal(fvi_conv_scratch(&floats, k, g, c->N), FV_OK);
+    float *scratch = fvi_alloc(floats, sizeof *scratch, "scratch");
+    const float *bias = c->stream % 3 ? b : NULL;
+    fvi_conv_forward(k, NULL, g, c->N, y, x, w, bias, c->is_clipped, scratch);
+    for (size_t i = 0; i < n; i++)
+        k->max_pool(p, z[0] + i * pooled, places[0] + i * pooled, y + i * out, c->is_clipped);
+    fvi_conv_pool_forward(k, threads, g, c->N, z[1], &(fvi_pooled){p, NULL, places[1]}, x, w, bias,
+                          c->is_clipped);
+    assert_memory_equal(places[0], places[1], n * pooled);
+    for (int without = 0; without < 2; without++) {
+        for (size_t i = 0; i < n * pooled; i++)
+            assert_true(z[0][i] == z[1][i] || (isnan(z[0][i]) && isnan(z[1][i])));
+        fvi_conv_pool_forward(k, NULL, g, c->N, z[1], &(fvi_pooled){p, NULL, NULL}, x, w, bias,
+                              c->is_clipped);
+    }
+    void *all[] = {x, w, b, y, z[0], z[1], places[0], places[1]};
+    for (size_t i = 0; i < FVI_COUNT(all); i++)
+        free(all[i]);
+    fvi_free(scratch);
+    return true;
+}
+
+static void test_forward(void **state)
+{
+    (void)state;
+    fvi_threads *threads = NULL;
+    assert_int_equal(fvi_threads_new(&threads, 3), FV_OK);
+    const fvi_kernels *k;
+    bool is_usable;
+    for (int isa = 0; (k = fvi_kernels_at(isa, &is_usable)) != NULL; isa++) {
+        int done = 0;
+        for (uint32_t i = 0; is_usable && i < 4 * CASES; i++) {
+            sparse_case c = {.stream = 1000 + i};
+            draw_forward(&c);
+            done += check_forward(&c, k, threads);
+        }
+        assert_true(!is_usable || done > CASES / 2);
     }
     fvi_threads_free(threads);
 }
@@ -197,6 +289,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_geometries),
+        cmocka_unit_test(test_forward),
         cmocka_unit_test(test_when_it_pays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -453,7 +453,7 @@ static void test_pooled_gradients(void **state)
             m[k] = fv_model_new("pooled", NULL);
             fv_input(m[k], 40, 5, 2);
             const int x0 = fv_zero_padding2d(m[k], FV_LAST,
-                                             &(fv_zero_padding2d_config){.padding = {0, 0, 3, 3}});
+                                             &(fv_zero_padding2d_config){.padding = {0, 0, 7, 7}});
             const fv_conv2d_config one = {.filters = 1 + (int)(n % 7), .kernel_size = {1, 1}};
             const int x1 = row[i].is_second ? fv_conv2d(m[k], x0, &one) : x0;
             int y = fv_conv2d(m[k], x1, &row[i].conv);

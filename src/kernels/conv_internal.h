@@ -29,9 +29,12 @@ void fvi_conv_weights(const fvi_kernels *k, fvi_threads *threads, const fvi_conv
 
 /* conv_planes.c */
 bool fvi_planes_pays(const fvi_kernels *k, const fvi_conv_shape *s); /* better than the gather? */
-/* b NULL: no bias; needs no scratch. */
+/* And can it do this pooling too? */
+bool fvi_planes_takes_pool(const fvi_kernels *k, const fvi_conv_shape *s, const fvi_pool *p);
+/* b NULL: no bias; pooled NULL: no pooling; needs no scratch. */
 void fvi_planes_run(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s, float *y,
-                    const float *x, const float *w, const float *b, bool is_clipped);
+                    const fvi_pooled *pooled, const float *x, const float *w, const float *b,
+                    bool is_clipped);
 
 bool fvi_scatter_pays(const fvi_kernels *k, const fvi_conv_shape *s); /* better than the gather? */
 /* dx = or +=; its scratch is below that of the gather. */

@@ -246,7 +246,7 @@ void fvi_conv_forward(const fvi_kernels *k, fvi_threads *threads, const fvi_conv
         fvi_groups_forward(k, threads, &s, y, x, w, b, is_clipped, scratch);
         return;
     case CONV_PLANES:
-        fvi_planes_run(k, threads, &s, y, x, w, b, is_clipped);
+        fvi_planes_run(k, threads, &s, y, NULL, x, w, b, is_clipped);
         return;
     case CONV_DOT:
         fvi_dot_run(k, threads, &s, y, x, w, b, is_clipped);
@@ -262,6 +262,20 @@ void fvi_conv_forward(const fvi_kernels *k, fvi_threads *threads, const fvi_conv
     default:
         fvi_conv_slice(k, threads, &s, y, x, w, b, is_clipped, scratch);
     }
+}
+
+bool fvi_conv_takes_pool(const fvi_kernels *k, const fvi_conv *g, const fvi_pool *p)
+{
+    const fvi_conv_shape s = conv_shape(g, 1);
+    return conv_choose(k, &s, CONV_FORWARD) == CONV_PLANES && fvi_planes_takes_pool(k, &s, p);
+}
+
+void fvi_conv_pool_forward(const fvi_kernels *k, fvi_threads *threads, const fvi_conv *g, int N,
+                           float *y, const fvi_pooled *pooled, const float *x, const float *w,
+                           const float *b, bool is_clipped)
+{
+    const fvi_conv_shape s = conv_shape(g, N);
+    if (s.N > 0) fvi_planes_run(k, threads, &s, y, pooled, x, w, b, is_clipped);
 }
 
 /* ---- input gradient ---- */

@@ -6,7 +6,7 @@
    Here the input is split into planes, one a channel, with its padding; a tile has a row for each
    filter and a vector or two of neighbouring outputs, which read neighbouring pixels of a plane; the
    weights are what is broadcast, and lie together as they are. The sums are put together to pixels
-   again as they leave. */
+   again as they leave; if a max pooling is all that reads them, they are pooled before. */
 
 #include "kernels/conv_internal.h"
 
@@ -16,19 +16,24 @@
 #define PLANES_STEPS 512      /* weights of a filter, at most */
 #define PLANES_FILTERS 8      /* as many as are put together */
 #define PLANES_PART 32        /* floats of two of the widest vectors */
+#define PLANES_POOL 2048      /* floats of a row of outputs, of all filters, that is pooled */
 #define PLANES_TASK 500000.0  /* multiply-adds worth a task */
 #define PLANES_ALONE 500000.0 /* below this no thread is woken */
 
 typedef struct planes_plan {
     const fvi_conv_shape *s;
     const fvi_tile_table *tiles;
+    const fvi_pooled *pooled; /* NULL: none */
     float *y;
-    const float *x, *bias;
+    const float *x;
     bool is_clipped;
+    float start[PLANES_FILTERS];            /* the bias */
     float w[PLANES_STEPS * PLANES_FILTERS]; /* by kernel row, channel, column, filter */
     ptrdiff_t at[PLANES_STEPS];             /* and what each meets in the planes */
     ptrdiff_t width;                        /* floats of a row of a plane */
-    ptrdiff_t band, bands; /* output rows at a time, and how many times in an image */
+    ptrdiff_t rows, columns;                /* of y, which may be pooled */
+    ptrdiff_t step, under; /* output rows from one row of y to the next, and below one of them */
+    ptrdiff_t band, bands; /* rows of y at a time, and how many times in an image */
     ptrdiff_t images;      /* of a task */
 } planes_plan;
 
@@ -62,12 +67,14 @@ bool fvi_planes_pays(const fvi_kernels *k, const fvi_conv_shape *s)
            planes_band(k, s) >= planes_min(s->OH, s->KH);
 }
 
-/* Input rows under output rows [r0, r1) of image n, row by row, plane by plane. */
+/* Input rows under rows [r0, r1) of y in image n, row by row, plane by plane. */
 static void planes_fill(const planes_plan *plan, float *to, ptrdiff_t n, ptrdiff_t r0, ptrdiff_t r1)
 {
     const fvi_conv_shape *s = plan->s;
-    const ptrdiff_t first = r0 * s->SH - s->pad_top, left = planes_min(s->pad_left, plan->width);
-    const ptrdiff_t count = (r1 - r0 - 1) * s->SH + (s->KH - 1) * s->DH + 1;
+    const ptrdiff_t outputs = (r1 - r0 - 1) * plan->step + plan->under;
+    const ptrdiff_t first = r0 * plan->step * s->SH - s->pad_top,
+                    left = planes_min(s->pad_left, plan->width);
+    const ptrdiff_t count = (outputs - 1) * s->SH + (s->KH - 1) * s->DH + 1;
     const ptrdiff_t pixels = planes_min(s->W, plan->width - left);
     for (ptrdiff_t ih = first; ih < first + count; ++ih) {
         const bool is_inside = ih >= 0 && ih < s->H;
@@ -84,38 +91,100 @@ static void planes_fill(const planes_plan *plan, float *to, ptrdiff_t n, ptrdiff
     }
 }
 
-/* An output row, from the planes that its first kernel row reads. */
-static void planes_row(const planes_plan *plan, const float *planes, float *y)
+/* Of a vector or two of outputs, filter by filter, from the planes that the first kernel row of the
+   first of them reads. */
+static fvi_tile_planes planes_call(const planes_plan *plan, const float *planes, float *out,
+                                   ptrdiff_t out_step)
+{
+    const fvi_conv_shape *s = plan->s;
+    return (fvi_tile_planes){.w = plan->w,
+                             .start = plan->start,
+                             .planes = planes,
+                             .at = plan->at,
+                             .steps = (size_t)(s->KH * s->KW * s->C),
+                             .out = out,
+                             .out_step = out_step};
+}
+
+/* An output row; `room` floats from y on may be written. */
+static void planes_row(const planes_plan *plan, const float *planes, float *y, ptrdiff_t room)
 {
     const fvi_conv_shape *s = plan->s;
     const ptrdiff_t lanes = plan->tiles->lanes, all = (s->OW + lanes - 1) / lanes;
     float sums[PLANES_FILTERS * PLANES_PART];
     for (ptrdiff_t v = 0; v < all; v += 2) {
-        const ptrdiff_t vectors = planes_min(2, all - v);
-        const fvi_tile_planes call = {
-            .w = plan->w,
-            .planes = planes + v * lanes,
-            .at = plan->at,
-            .steps = (size_t)(s->KH * s->KW * s->C),
-            .out = sums,
-            .out_step = PLANES_PART,
-        };
+        const ptrdiff_t vectors = planes_min(2, all - v), at = v * lanes;
+        const fvi_tile_planes call = planes_call(plan, planes + at, sums, PLANES_PART);
         plan->tiles->planes[2 * (s->F - 1) + vectors - 1](&call);
-        plan->tiles->join(y + v * lanes * s->F, sums, PLANES_PART,
-                          planes_min(vectors * lanes, s->OW - v * lanes), s->F, plan->bias,
-                          plan->is_clipped);
+        plan->tiles->join(y + at * s->F, sums, PLANES_PART, planes_min(vectors * lanes, s->OW - at),
+                          s->F, plan->is_clipped, room - at * s->F);
     }
 }
 
-/* Fetches what the band after [r0, r1), or the next image, reads beyond this one's rows: as much as
-   an output row goes ahead. */
+/* ---- with a max pooling behind it ---- */
+
+/* Floats of a row of outputs in an even number of vectors. */
+static ptrdiff_t planes_pitch(const fvi_kernels *k, const fvi_conv_shape *s)
+{
+    const ptrdiff_t pair = 2 * k->tiles->lanes;
+    return (s->OW + pair - 1) / pair * pair;
+}
+
+bool fvi_planes_takes_pool(const fvi_kernels *k, const fvi_conv_shape *s, const fvi_pool *p)
+{
+    const bool lie_beside = p->SH >= p->KH && p->SW == p->KW && p->pad_top == 0 &&
+                            p->pad_left == 0 && (p->KW & (p->KW - 1)) == 0;
+    return lie_beside && fvi_pool_place_bytes(p) == 1 && p->OW * (ptrdiff_t)p->KW <= s->OW &&
+           (p->OH - 1) * (ptrdiff_t)p->SH + p->KH <= s->OH && p->KH <= planes_band(k, s) &&
+           planes_pitch(k, s) * s->F <= PLANES_POOL;
+}
+
+/* A row of pooled outputs, and their places; `room` as above. */
+static void planes_pooled_row(const planes_plan *plan, const float *planes, float *y,
+                              unsigned char *places, ptrdiff_t room)
+{
+    const fvi_conv_shape *s = plan->s;
+    const fvi_pool *p = plan->pooled->pool;
+    const fvi_tile_table *tiles = plan->tiles;
+    const ptrdiff_t lanes = tiles->lanes, all = (s->OW + lanes - 1) / lanes;
+    const ptrdiff_t pitch = (all + 1) / 2 * 2 * lanes, kept = p->OW * s->F;
+    float most[PLANES_POOL];
+    uint32_t place[PLANES_POOL], turned[PLANES_POOL];
+    if (places && p->KH == 1) memset(place, 0, (size_t)(pitch * s->F) * sizeof *place);
+    for (ptrdiff_t v = 0; v < all; v += 2) {
+        const ptrdiff_t at = v * lanes;
+        for (ptrdiff_t kh = 0; kh < p->KH; ++kh) {
+            const float *from = planes + kh * s->SH * s->C * plan->width + at;
+            fvi_tile_planes call = planes_call(plan, from, most + at, pitch);
+            call.is_pooled = kh > 0;
+            call.is_second = kh == 1;
+            call.place = places ? place + at : NULL;
+            call.number = (uint32_t)(kh * p->KW);
+            tiles->planes[2 * (s->F - 1) + planes_min(2, all - v) - 1](&call);
+        }
+    }
+    tiles->across(most, places ? place : NULL, s->F, pitch, (uint32_t)p->KW, plan->is_clipped);
+    tiles->join(y, most, pitch, p->OW, s->F, plan->is_clipped, room);
+    if (!places) return;
+    tiles->join((float *)(void *)turned, (const float *)(const void *)place, pitch, p->OW, s->F,
+                false, kept);
+    for (ptrdiff_t i = 0; i < kept; ++i)
+        places[i] = (unsigned char)turned[i];
+}
+
+/* ---- all of it ---- */
+
+/* Fetches what the band after this one, or the next image, reads beyond its rows: as much as a row
+   of y goes ahead. */
 static void planes_fetch(const planes_plan *plan, ptrdiff_t n, ptrdiff_t r)
 {
     const fvi_conv_shape *s = plan->s;
-    const ptrdiff_t under = (plan->band - 1) * s->SH + (s->KH - 1) * s->DH + 1;
-    const ptrdiff_t row = n * s->H + r * s->SH - s->pad_top + under, size = s->W * s->C;
+    const ptrdiff_t outputs = (plan->band - 1) * plan->step + plan->under;
+    const ptrdiff_t under = (outputs - 1) * s->SH + (s->KH - 1) * s->DH + 1;
+    const ptrdiff_t row = n * s->H + r * plan->step * s->SH - s->pad_top + under;
+    const ptrdiff_t size = s->W * s->C;
     const char *from = (const char *)plan->x + row * size * (ptrdiff_t)sizeof(float);
-    for (ptrdiff_t i = 0; i < s->SH * size * (ptrdiff_t)sizeof(float); i += 64)
+    for (ptrdiff_t i = 0; i < plan->step * s->SH * size * (ptrdiff_t)sizeof(float); i += 64)
         __builtin_prefetch(from + i);
 }
 
@@ -126,27 +195,47 @@ static void planes_task(void *context, size_t task)
     const ptrdiff_t n0 = (ptrdiff_t)task / plan->bands * plan->images;
     const ptrdiff_t n1 = planes_min(s->N, n0 + plan->images);
     const ptrdiff_t r0 = (ptrdiff_t)task % plan->bands * plan->band;
-    const ptrdiff_t r1 = planes_min(s->OH, r0 + plan->band);
+    const ptrdiff_t r1 = planes_min(plan->rows, r0 + plan->band), size = plan->columns * s->F;
+    unsigned char *places = plan->pooled ? plan->pooled->places : NULL;
     float planes[PLANES_BAND];
     for (ptrdiff_t n = n0; n < n1; ++n) {
         planes_fill(plan, planes, n, r0, r1);
         for (ptrdiff_t r = r0; r < r1; ++r) {
+            const float *from = planes + (r - r0) * plan->step * s->SH * s->C * plan->width;
+            const ptrdiff_t at = (n * plan->rows + r) * size, room = (r1 - r) * size;
             planes_fetch(plan, n, r);
-            planes_row(plan, planes + (r - r0) * s->SH * s->C * plan->width,
-                       plan->y + (n * s->OH + r) * s->OW * s->F);
+            if (plan->pooled)
+                planes_pooled_row(plan, from, plan->y + at, places ? places + at : NULL, room);
+            else
+                planes_row(plan, from, plan->y + at, room);
         }
     }
 }
 
+/* Rows of y, and how they are cut. */
+static void planes_cut(planes_plan *plan, const fvi_kernels *k)
+{
+    const fvi_conv_shape *s = plan->s;
+    const fvi_pool *p = plan->pooled ? plan->pooled->pool : NULL;
+    plan->rows = p ? p->OH : s->OH;
+    plan->columns = p ? p->OW : s->OW;
+    plan->step = p ? p->SH : 1;
+    plan->under = p ? p->KH : 1;
+    plan->width = planes_width(k, s);
+    const ptrdiff_t outputs = planes_band(k, s); /* there are some, where planes pay */
+    const ptrdiff_t most = outputs < plan->under ? 1 : (outputs - plan->under) / plan->step + 1;
+    plan->bands = (plan->rows - 1) / most + 1;
+    plan->band = (plan->rows - 1) / plan->bands + 1;
+}
+
 void fvi_planes_run(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s, float *y,
-                    const float *x, const float *w, const float *b, bool is_clipped)
+                    const fvi_pooled *pooled, const float *x, const float *w, const float *b,
+                    bool is_clipped)
 {
     planes_plan plan = {
-        .s = s, .tiles = k->tiles, .y = y, .x = x, .bias = b, .is_clipped = is_clipped};
-    plan.width = planes_width(k, s);
-    const ptrdiff_t most = planes_band(k, s);
-    plan.bands = (s->OH - 1) / (most > 0 ? most : 1) + 1; /* it is, where planes pay */
-    plan.band = (s->OH - 1) / plan.bands + 1;
+        .s = s, .tiles = k->tiles, .pooled = pooled, .y = y, .x = x, .is_clipped = is_clipped};
+    planes_cut(&plan, k);
+    if (b) memcpy(plan.start, b, (size_t)s->F * sizeof *b);
     for (ptrdiff_t i = 0; i < s->KH * s->KW * s->C; ++i) {
         const ptrdiff_t kh = i / s->KW / s->C, c = i / s->KW % s->C, kw = i % s->KW;
         plan.at[i] = (kh * s->DH * s->C + c) * plan.width + kw;

@@ -22,7 +22,7 @@
 typedef struct sparse_plan {
     const fvi_tile_table *tiles;
     const fvi_conv *g;
-    const fvi_pool_gradient *from;
+    const fvi_pooled *from;
     ptrdiff_t N, width;    /* of a row of sums: KW * C in whole vectors */
     ptrdiff_t high, wide;  /* windows of a block */
     ptrdiff_t pitch;       /* floats of a row of a block's copy of x */
@@ -181,7 +181,7 @@ static void sparse_filters(void *context, size_t task)
 }
 
 void fvi_conv_sparse_gradient(const fvi_kernels *k, fvi_threads *threads, const fvi_conv *g, int N,
-                              float *dw, float *db, const float *x, const fvi_pool_gradient *dy,
+                              float *dw, float *db, const float *x, const fvi_pooled *dy,
                               float *scratch)
 {
     const fvi_pool *p = dy->pool;

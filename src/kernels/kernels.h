@@ -147,17 +147,24 @@ void fvi_conv_weight_gradient(const fvi_kernels *k, fvi_threads *threads, const 
                               float *dw, float *db, const float *x, const float *dy,
                               float *scratch);
 
-/* conv_sparse.c: the weight gradient where the outputs go into a max pooling alone and no input
-   gradient is needed. Instead of dy [N,OH,OW,F] it takes the pooling's. */
-typedef struct fvi_pool_gradient {
-    const fvi_pool *pool; /* of images [OH,OW,F] */
-    const float *dy;      /* [N] of the pooling's outputs */
-    void *places;         /* as max_pool left them */
-} fvi_pool_gradient;
+/* A max pooling that the outputs of a layer, images [OH,OW,F], go into alone. */
+typedef struct fvi_pooled {
+    const fvi_pool *pool;
+    const float *dy; /* [N] of the pooling's outputs: their gradient */
+    void *places;    /* as max_pool leaves them; NULL: not wanted */
+} fvi_pooled;
+/* Forward does that pooling too, where windows lie side by side: y is of the pooling's outputs. */
+bool fvi_conv_takes_pool(const fvi_kernels *k, const fvi_conv *g, const fvi_pool *p);
+void fvi_conv_pool_forward(const fvi_kernels *k, fvi_threads *threads, const fvi_conv *g, int N,
+                           float *y, const fvi_pooled *pooled, const float *x, const float *w,
+                           const float *b, bool is_clipped);
+
+/* conv_sparse.c: the weight gradient where no input gradient is needed. Instead of dy [N,OH,OW,F] it
+   takes the pooling's. */
 bool fvi_conv_sparse_pays(const fvi_conv *g, const fvi_pool *p);
 /* dw =, db = (NULL: none); scratch as above */
 void fvi_conv_sparse_gradient(const fvi_kernels *k, fvi_threads *threads, const fvi_conv *g, int N,
-                              float *dw, float *db, const float *x, const fvi_pool_gradient *dy,
+                              float *dw, float *db, const float *x, const fvi_pooled *dy,
                               float *scratch);
 
 #endif

@@ -77,14 +77,13 @@ FVI_INLINE void FVI_NAME(planes_turn)(FVI_VECTOR v[4])
 
 /* Filters [f, f + 4) of FVI_LANES pixels, as many of them as there are. */
 FVI_INLINE void FVI_NAME(planes_quad)(FVI_VECTOR v[4], const float *from, ptrdiff_t step,
-                                      ptrdiff_t f, ptrdiff_t F, const float *bias, bool is_clipped)
+                                      ptrdiff_t f, ptrdiff_t F, bool is_clipped)
 {
     FVI_UNROLL
     for (int i = 0; i < 4; ++i) {
         v[i] = (FVI_VECTOR){0};
         if (f + i >= F) continue;
         v[i] = FVI_LOAD(from + (f + i) * step);
-        if (bias) v[i] += FVI_SPLAT(bias[f + i]);
         if (is_clipped) v[i] = FVI_NAME(clip)(v[i]);
     }
     FVI_NAME(planes_turn)(v);
@@ -105,23 +104,23 @@ FVI_INLINE void FVI_NAME(planes_put)(float *to, const FVI_VECTOR v[8], ptrdiff_t
     }
 }
 
-/* to[i * F + f] = from[f * step + i] + bias[f] for n pixels i, F <= 8; clipped: not below 0. Whole
+/* to[i * F + f] = from[f * step + i] for n pixels i, F <= 8; clipped: not below 0. Whole
    vectors of from can be read. */
 static void FVI_NAME(planes_join)(float *to, const float *from, ptrdiff_t step, ptrdiff_t n,
-                                  ptrdiff_t F, const float *bias, bool is_clipped)
+                                  ptrdiff_t F, bool is_clipped, ptrdiff_t room)
 {
-    for (; n > 0; n -= FVI_LANES, from += FVI_LANES, to += FVI_LANES * F) {
+    const ptrdiff_t size = FVI_LANES * F, written = size - F + (F > 4 ? 8 : 4);
+    for (; n > 0; n -= FVI_LANES, from += FVI_LANES, to += size, room -= size) {
         FVI_VECTOR v[8];
-        FVI_NAME(planes_quad)(v, from, step, 0, F, bias, is_clipped);
-        FVI_NAME(planes_quad)(v + 4, from, step, 4, F, bias, is_clipped);
-        const bool is_inside = n >= FVI_LANES && (n - FVI_LANES + 1) * F >= (F > 4 ? 8 : 4);
-        float room[FVI_LANES * 8 + 8], *out = is_inside ? to : room;
+        FVI_NAME(planes_quad)(v, from, step, 0, F, is_clipped);
+        FVI_NAME(planes_quad)(v + 4, from, step, 4, F, is_clipped);
+        float aside[FVI_LANES * 8 + 8], *out = room >= written ? to : aside;
         if (F > 4)
             FVI_NAME(planes_put)(out, v, F, true);
         else
             FVI_NAME(planes_put)(out, v, F, false);
-        if (!is_inside)
-            memcpy(to, room, (size_t)((n < FVI_LANES ? n : FVI_LANES) * F) * sizeof *to);
+        if (out == aside)
+            memcpy(to, aside, (size_t)((n < FVI_LANES ? n : FVI_LANES) * F) * sizeof *to);
     }
 }
 
@@ -136,7 +135,7 @@ FVI_INLINE void FVI_NAME(planes_sums)(const fvi_tile_planes *call, const int row
     for (int m = 0; m < rows; ++m) {
         FVI_UNROLL
         for (int v = 0; v < vectors; ++v)
-            sum[m][v] = (FVI_VECTOR){0};
+            sum[m][v] = FVI_SPLAT(call->start[m]);
     }
     for (const ptrdiff_t *at = call->at, *end = at + call->steps; at != end; ++at, w += rows) {
         const float *b = call->planes + *at;
@@ -155,8 +154,13 @@ FVI_INLINE void FVI_NAME(planes_sums)(const fvi_tile_planes *call, const int row
     FVI_UNROLL
     for (int m = 0; m < rows; ++m) {
         FVI_UNROLL
-        for (int v = 0; v < vectors; ++v)
-            FVI_STORE(call->out + m * call->out_step + v * FVI_LANES, sum[m][v]);
+        for (int v = 0; v < vectors; ++v) {
+            const ptrdiff_t at = m * call->out_step + v * FVI_LANES;
+            if (call->is_pooled)
+                FVI_NAME(peak_put)(call, at, sum[m][v]);
+            else
+                FVI_STORE(call->out + at, sum[m][v]);
+        }
     }
 }
 
@@ -220,4 +224,5 @@ static const fvi_tile_table FVI_NAME(tiles) = {
     .planes = FVI_NAME(planes_list),
     .split = FVI_NAME(planes_split),
     .join = FVI_NAME(planes_join),
+    .across = FVI_NAME(planes_across),
 };

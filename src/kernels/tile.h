@@ -119,23 +119,35 @@ typedef void fvi_tile_narrow_fn(float *to, ptrdiff_t width, const float *from, p
 typedef void fvi_tile_transpose_fn(float *to, ptrdiff_t width, const float *from, ptrdiff_t depth,
                                    ptrdiff_t rows);
 
-/* Planes mode: out[m*out_step + j] = sum over steps i of w[i*MR + m] * planes[at[i] + j]. Forward for
-   few filters, which are the rows; columns are neighbouring pixels. */
+/* Planes mode: out[m*out_step + j] = start[m] + sum over steps i of w[i*MR + m] * planes[at[i] + j].
+   Forward for few filters, which are the rows; columns are neighbouring pixels. Of a row other than
+   the first of a max pooling's windows, out becomes the larger of that and what it is, and place,
+   unless NULL, `number` where that is so, else what it was: 0 in the first row. */
 typedef struct fvi_tile_planes {
-    const float *w;
+    const float *w, *start;
     const float *planes; /* whole vectors can be read */
     const ptrdiff_t *at; /* [steps] */
     size_t steps;
     float *out;
     ptrdiff_t out_step;
+    bool is_pooled, is_second; /* other than the first; and place says nothing yet */
+    uint32_t *place;           /* as out */
+    uint32_t number;
 } fvi_tile_planes;
 
 typedef void fvi_tile_planes_fn(const fvi_tile_planes *call);
 /* Pixels to planes and back; see kernels_planes.h. */
 typedef void fvi_planes_split_fn(float *to, ptrdiff_t step, const float *from, ptrdiff_t n,
                                  ptrdiff_t C);
+/* room: floats from to on that may be written, as long as those behind the n pixels come later */
 typedef void fvi_planes_join_fn(float *to, const float *from, ptrdiff_t step, ptrdiff_t n,
-                                ptrdiff_t F, const float *bias, bool is_clipped);
+                                ptrdiff_t F, bool is_clipped, ptrdiff_t room);
+
+/* Then of `rows` rows of `pitch` floats, an even number of vectors: the largest of every `columns`
+   neighbours, a power of two, side by side at the front, and place more by the neighbour's number, or
+   all bits set where nothing is to pass back. place NULL: not wanted. */
+typedef void fvi_planes_across_fn(float *out, uint32_t *place, ptrdiff_t rows, ptrdiff_t pitch,
+                                  uint32_t columns, bool is_clipped);
 
 struct fvi_tile_table {
     int lanes, rows_max,
@@ -161,6 +173,7 @@ struct fvi_tile_table {
     fvi_tile_planes_fn *const *planes; /* [lanes / 2][2] */
     fvi_planes_split_fn *split;
     fvi_planes_join_fn *join;
+    fvi_planes_across_fn *across;
 };
 
 #endif

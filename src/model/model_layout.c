@@ -63,9 +63,13 @@ static int layout_producer(const layout_work *work, int i)
     const int from = node->n_inputs == 1 ? work->layout->home[node->input[0]] : -1;
     if (from < 0 || work->readers[from] != 1) return -1;
     const int writer = work->writer[from];
-    const fvi_node *producer = &work->model->node[writer];
-    const bool is_linear = !producer->op->is_linear || producer->op->is_linear(producer);
-    return is_linear && work->layout->pool[writer] < 0 ? writer : -1;
+    return work->layout->pool[writer] < 0 ? writer : -1;
+}
+
+static bool layout_is_linear(const layout_work *work, int i)
+{
+    const fvi_node *node = &work->model->node[i];
+    return !work->layout->clips[i] && (!node->op->is_linear || node->op->is_linear(node));
 }
 
 /* Batch normalisation that does not train scales the channels of a convolution: so its weights are
@@ -77,23 +81,35 @@ static bool layout_can_fold(const layout_work *work, int writer, int norm)
     if (work->layout->use != FVI_PREDICT || !node->op->affine || !producer->op->can_fold)
         return false;
     const size_t channels = (size_t)y->dim[y->rank - 1];
-    return work->layout->norm[writer] < 0 && !work->layout->clips[writer] &&
+    return work->layout->norm[writer] < 0 && layout_is_linear(work, writer) &&
            fvi_shape_equal(y, &node->y_shape) && fvi_image_floats(y) >= LAYOUT_FOLD * channels;
 }
 
 static bool layout_can_clip(const layout_work *work, int writer, int i)
 {
     const fvi_node *node = &work->model->node[i];
-    return !work->layout->clips[writer] && work->model->node[writer].op->can_clip &&
+    return layout_is_linear(work, writer) && work->model->node[writer].op->can_clip &&
            node->n_weights == 0 && node->op->is_clipped && node->op->is_clipped(node);
+}
+
+/* No gradient is needed of the node's input, and its weights take this pooling's for their own. */
+static bool layout_can_pool(const layout_work *work, int writer, int pool)
+{
+    const fvi_node *producer = &work->model->node[writer];
+    return work->layout->use == FVI_TRAIN && producer->op->can_pool && work->needed[writer] &&
+           !work->needed[producer->input[0]] &&
+           producer->op->can_pool(producer, work->model->node[pool].geometry);
 }
 
 /* All that a layer gives goes into a max pooling, which it does as well. */
 static bool layout_can_take(const layout_work *work, int writer, int i)
 {
     const fvi_node *node = &work->model->node[i], *producer = &work->model->node[writer];
-    return node->op->has_places && producer->op->takes_pool &&
-           producer->op->takes_pool(producer, node->geometry);
+    if (!node->op->has_places || !producer->op->takes_pool ||
+        !producer->op->takes_pool(producer, work->model->kernels, node->geometry))
+        return false;
+    return !work->layout->has_gradients || producer->op->keeps_peaks ||
+           layout_can_pool(work, writer, i);
 }
 
 /* The home of what a node gives becomes that of the layer it takes along. */
@@ -158,12 +174,11 @@ static void layout_find_pools(layout_work *work)
         const int from = node->n_inputs == 1 ? layout->home[node->input[0]] : -1;
         layout->goes_back[i] = layout->is_run[i] && layout->has_gradients &&
                                (work->needed[i] || layout->home[i] == layout->home[model->output]);
-        if (!layout->goes_back[i] || layout->use != FVI_TRAIN || !node->op->has_places) continue;
+        if (!layout->goes_back[i] || !node->op->has_places) continue;
         const int writer = work->writer[from];
         const fvi_node *producer = &model->node[writer];
-        if (work->readers[from] != 1 || !producer->op->can_pool || !work->needed[writer] ||
-            work->needed[producer->input[0]] || layout_reads_output(layout, producer, writer) ||
-            !producer->op->can_pool(producer, node->geometry))
+        if (work->readers[from] != 1 || layout_reads_output(layout, producer, writer) ||
+            !layout_can_pool(work, writer, i))
             continue;
         layout->pool[writer] = i;
         layout->goes_back[i] = false;
@@ -340,7 +355,7 @@ static bool layout_crosses(const fvi_layout *layout, const layout_span *span)
 static bool layout_has_peaks(const layout_work *work, int i)
 {
     const fvi_layout *layout = work->layout;
-    return layout->goes_back[i] && layout->pool[i] >= 0 &&
+    return work->model->node[i].op->keeps_peaks && layout->goes_back[i] && layout->pool[i] >= 0 &&
            layout->home[layout->pool[i]] == layout->home[i];
 }
 

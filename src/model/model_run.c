@@ -11,7 +11,7 @@
 /* One call of an op, with room for what it points at. */
 typedef struct run_call {
     fvi_run run;
-    fvi_pool_gradient pooled;
+    fvi_pooled pooled;
     float *w[FVI_MAX_WEIGHTS], *dw[FVI_MAX_WEIGHTS];
 } run_call;
 
@@ -60,7 +60,8 @@ static void run_prepare_weights(run_call *call, const fv_context *context, const
     call->run.bias = call->w[0] + node->weight[0].count;
 }
 
-static void run_prepare(run_call *call, const fv_context *context, const fvi_lane *lane, int id)
+static void run_prepare(run_call *call, const fv_context *context, const fvi_lane *lane, int id,
+                        bool is_back)
 {
     const fv_model *model = context->model;
     const fvi_layout *layout = &context->layout;
@@ -97,11 +98,11 @@ static void run_prepare(run_call *call, const fv_context *context, const fvi_lan
         .scratch = lane->scratch};
     run_prepare_weights(call, context, lane, id);
     const int pool = layout->pool[id];
-    if (pool < 0) return;
-    call->pooled = (fvi_pool_gradient){
-        .pool = model->node[pool].geometry,
-        .dy = fvi_lane_dy(context, lane, pool),
-        .places = context->training ? fvi_lane_state(context, lane, pool) : NULL};
+    if (pool < 0 || (!is_back && layout->home[pool] != layout->home[id])) return;
+    call->pooled =
+        (fvi_pooled){.pool = model->node[pool].geometry,
+                     .dy = fvi_lane_dy(context, lane, pool),
+                     .places = context->training ? fvi_lane_state(context, lane, pool) : NULL};
     call->run.pooled = &call->pooled;
     call->run.peaks = fvi_lane_peaks(context, lane, id);
 }
@@ -122,7 +123,7 @@ static void run_forward_segment(const fv_context *context, fvi_lane *lane, int s
         fvi_turn turn;
         if (!layout->is_run[i] || !run_turn(&turn, layout->cuts[i], segment, layout->forth[i]))
             continue;
-        run_prepare(&call, context, lane, i);
+        run_prepare(&call, context, lane, i, false);
         call.run.turn = turn;
         model->node[i].op->forward(&call.run);
     }
@@ -186,7 +187,7 @@ static bool run_backward_segment(const fv_context *context, fvi_lane *lane, int 
         if (!layout->goes_back[i]) continue;
         run_prepare_gradients(context, lane, i);
         if (!run_turn(&turn, layout->cuts[i], segment, layout->back[i])) continue;
-        run_prepare(&call, context, lane, i);
+        run_prepare(&call, context, lane, i, true);
         call.run.turn = turn;
         model->node[i].op->backward(&call.run);
         run_add(lane, &call);
@@ -382,7 +383,7 @@ static void run_settle(const run_train_job *job)
         if (!layout->cuts[i] || (is_back && !layout->goes_back[i]) ||
             (is_back ? layout->back : layout->forth)[i] != job->segment)
             continue;
-        run_prepare(&call, context, lane, i);
+        run_prepare(&call, context, lane, i, is_back);
         call.run.turn = FVI_SETTLE;
         call.run.chunks = layout->runs_whole[job->segment] ? 1 : job->chunks;
         (is_back ? call.run.node->op->backward : call.run.node->op->forward)(&call.run);

@@ -249,9 +249,10 @@ typedef struct batchnorm_piece {
 } batchnorm_piece;
 
 /* Windows that do not meet, of which at least one row fits into a piece. */
-static bool batchnorm_takes_pool(const fvi_node *n, const fvi_pool *p)
+static bool batchnorm_takes_pool(const fvi_node *n, const fvi_kernels *k, const fvi_pool *p)
 {
     (void)n;
+    (void)k;
     const double floats = 4.0 * (double)p->SH * (double)p->SW * (double)p->C;
     return p->SH >= p->KH && p->SW >= p->KW && floats <= BATCHNORM_PIECE &&
            fvi_pool_place_bytes(p) == 1;
@@ -552,5 +553,6 @@ const fvi_op fvi_op_batch_normalization = {
     .can_clip = true,
     .is_in_place = true,
     .takes_pool = batchnorm_takes_pool,
+    .keeps_peaks = true,
     .affine = batchnorm_affine,
 };

@@ -71,6 +71,11 @@ static void conv2d_forward(const fvi_run *r)
     if (r->n == 0) return;
     const bool is_clipped = r->clips || c->activation == FV_RELU;
     const float *bias = r->bias ? r->bias : c->without_bias ? NULL : r->w[CONV2D_BIAS];
+    if (r->pooled) {
+        fvi_conv_pool_forward(r->k, r->threads, g, r->n, r->y, r->pooled, r->x[0],
+                              r->w[CONV2D_KERNEL], bias, is_clipped);
+        return;
+    }
     fvi_conv_forward(r->k, r->threads, g, r->n, r->y, r->x[0], r->w[CONV2D_KERNEL], bias,
                      is_clipped, r->scratch);
     if (!r->logits && !is_clipped) fvi_activate(r, c->activation, r->y, conv2d_rows(r), g->F);
@@ -115,6 +120,11 @@ static bool conv2d_can_pool(const fvi_node *n, const fvi_pool *p)
     return fvi_conv_sparse_pays(n->geometry, p) && (conv2d_is_linear(n) || conv2d_is_clipped(n));
 }
 
+static bool conv2d_takes_pool(const fvi_node *n, const fvi_kernels *k, const fvi_pool *p)
+{
+    return fvi_conv_takes_pool(k, n->geometry, p) && (conv2d_is_linear(n) || conv2d_is_clipped(n));
+}
+
 static fv_activation_kind conv2d_head(const fvi_node *n)
 {
     const fv_conv2d_config *c = n->config;
@@ -155,6 +165,7 @@ const fvi_op fvi_op_conv2d = {
     .can_clip = true,
     .can_fold = true,
     .can_pool = conv2d_can_pool,
+    .takes_pool = conv2d_takes_pool,
     .drops_y = true,
     .head = conv2d_head,
 };

@@ -148,10 +148,11 @@ typedef struct fvi_run {
     const float *bias;
     /* not NULL: y goes into this max pooling alone, and of dy there is only what its windows pass back
        (what is_masked speaks of is done). Ops that can_pool see it in backward without dx, and r->dy
-       is NULL; ops that take it both ways: then the pooling itself is not run, and r->y and r->dy are
-       of its outputs */
-    const fvi_pool_gradient *pooled;
-    /* the latter: [n, the pooling's outputs] to leave x of the maxima for backward; else NULL */
+       is NULL; those that take it see it in forward too: then the pooling itself is not run, and r->y
+       and r->dy are of its outputs */
+    const fvi_pooled *pooled;
+    /* where an op that keeps_peaks takes a pooling: [n, its outputs] to leave for backward what x was
+       at the maxima; NULL in prediction */
     float *peaks;
     float *const *dw; /* [n_weights]; write each; NULL for state weights */
     /* state_fixed + n * state_per_image bytes; NULL when not training */
@@ -188,10 +189,12 @@ struct fvi_op {
     bool can_fold;    /* w[0] ends in the axis of y's channels; where linear, r->bias is heeded */
     bool is_in_place; /* dx[0] may be dy: each value goes to its own place */
     bool has_places;  /* a max pooling: geometry is its fvi_pool, state the places of its maxima */
-    /* Whether backward heeds r->pooled for this pooling; NULL: never. */
+    /* Whether backward heeds r->pooled for this pooling when no dx is asked for; NULL: never. */
     bool (*can_pool)(const fvi_node *n, const fvi_pool *p);
-    /* Whether it does the pooling's work as well; NULL: never. */
-    bool (*takes_pool)(const fvi_node *n, const fvi_pool *p);
+    /* Whether forward does; then it is so in backward as well if the op keeps_peaks or can_pool.
+       NULL: never. */
+    bool (*takes_pool)(const fvi_node *n, const fvi_kernels *k, const fvi_pool *p);
+    bool keeps_peaks; /* and backward reads r->peaks */
     bool needs_batch; /* in training what becomes of an image depends on the others of its batch;
                          r->turn is heeded */
     /* Backward does not read r->x, and not r->y but for the gradient of an activation: so their memory
