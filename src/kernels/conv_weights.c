@@ -251,7 +251,7 @@ static void weights_copy_panels(const fvi_weights_plan *plan, weights_table *tab
     const float *dy = plan->dy + first * s->y_pitch;
     const bool is_short = (plan->pixels - last) * s->y_pitch < plan->step - s->F;
     table->copies_dy = s->y_pitch > plan->width || is_short;
-    for (ptrdiff_t p = p0; table->copies_dy && p < p1; ++p)
+    for (ptrdiff_t p = p0; table->copies_dy && !plan->copies_late && p < p1; ++p)
         plan->tiles->copy(table->dy + (p - p0) * plan->block * plan->step, plan->step,
                           dy + p * plan->width, s->y_pitch, last - first, weights_columns(plan, p));
 }
@@ -263,17 +263,20 @@ typedef struct weights_panel {
     const float *dy;
     size_t step;
     ptrdiff_t index;
+    float *copy; /* that its sum makes of it; NULL: none */
 } weights_panel;
 
-/* Panel p of a task's, which begin with p0. */
+/* Panel p of a task's, which begin with p0; is_first: no sum has read it yet. */
 static weights_panel weights_panel_at(const fvi_weights_plan *plan, const weights_table *table,
-                                      ptrdiff_t first, ptrdiff_t p0, ptrdiff_t p)
+                                      ptrdiff_t first, ptrdiff_t p0, ptrdiff_t p, bool is_first)
 {
     const fvi_conv_shape *s = plan->s;
-    if (!table->copies_dy)
-        return (weights_panel){plan->dy + first * s->y_pitch, (size_t)s->y_pitch, p};
-    const float *dy = table->dy + (p - p0) * plan->block * plan->step;
-    return (weights_panel){dy, (size_t)plan->step, p};
+    float *copy = table->dy + (p - p0) * plan->block * plan->step;
+    const float *dy = plan->dy + first * s->y_pitch;
+    if (plan->copies_late && is_first)
+        return (weights_panel){dy + p * plan->width, (size_t)s->y_pitch, p, copy};
+    if (!table->copies_dy) return (weights_panel){dy, (size_t)s->y_pitch, p, NULL};
+    return (weights_panel){copy, (size_t)plan->step, p, NULL};
 }
 
 /* What one task sums: tiles [t0, t1) of every tap, panels [p0, p1), into dw and perhaps db. */
@@ -323,12 +326,14 @@ static void weights_sum(const fvi_weights_plan *plan, weights_table *table, weig
         .out_step = (size_t)s->F,
         .columns = (int)columns,
         .is_added = is_added,
+        .copy = panel.copy,
     };
     weights_ahead(&call, table);
     if (is_added && s->KH * s->KW * s->C * s->F >= WEIGHTS_LARGE) weights_fetch(&call, inputs);
-    fvi_tile_runs_fn *const *kernels = !plan->is_spread  ? plan->tiles->runs
-                                       : plan->is_paired ? plan->tiles->spread_pairs
-                                                         : plan->tiles->spread;
+    fvi_tile_runs_fn *const *kernels = panel.copy         ? plan->tiles->copying
+                                       : !plan->is_spread ? plan->tiles->runs
+                                       : plan->is_paired  ? plan->tiles->spread_pairs
+                                                          : plan->tiles->spread;
     kernels[(inputs - 1) * plan->tiles->vectors_max + vectors - 1](&call);
 }
 
@@ -362,9 +367,11 @@ static void weights_tap(const fvi_weights_plan *plan, weights_table *table,
         const ptrdiff_t at = plan->is_copied   ? (t - t0) * table->tile_step
                              : plan->is_spread ? 0
                                                : kh * plan->kernel_row + from;
-        for (ptrdiff_t p = part->p0; p < part->p1; ++p)
-            weights_sum(plan, table, weights_panel_at(plan, table, first, part->p0, p), at, from,
-                        count, out, part->is_added);
+        for (ptrdiff_t p = part->p0; p < part->p1; ++p) {
+            const weights_panel panel =
+                weights_panel_at(plan, table, first, part->p0, p, t == part->t0);
+            weights_sum(plan, table, panel, at, from, count, out, part->is_added);
+        }
     }
 }
 
@@ -403,7 +410,7 @@ static void weights_block(const fvi_weights_plan *plan, weights_table *table,
     for (ptrdiff_t t = part->t0; t < part->t1; t += some)
         weights_tiles(plan, table, part, t, weights_min(part->t1, t + some), first, last);
     for (ptrdiff_t p = part->p0; part->db && p < part->p1; ++p) {
-        const weights_panel panel = weights_panel_at(plan, table, first, part->p0, p);
+        const weights_panel panel = weights_panel_at(plan, table, first, part->p0, p, false);
         plan->tiles->sums(panel.dy, panel.step, (size_t)(last - first), part->db + p * plan->width,
                           (int)weights_columns(plan, p), part->is_added);
     }

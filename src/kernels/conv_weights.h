@@ -32,7 +32,8 @@ typedef struct fvi_weights_plan {
     ptrdiff_t tall;                       /* rows of a tile, at most */
     ptrdiff_t step;                       /* floats from pixel to pixel of a copied panel */
     bool is_copied;                       /* tiles are, too */
-    ptrdiff_t pixels, block, blocks;      /* block: pixels of one, at most */
+    bool copies_late; /* the first sums that read a panel copy it, which takes no time of its own */
+    ptrdiff_t pixels, block, blocks; /* block: pixels of one, at most */
     ptrdiff_t parts; /* blocks that one row of pixels is cut into; 1: blocks are whole rows */
     ptrdiff_t shards, tile_groups, panel_groups;
     ptrdiff_t near_dy, near_x; /* floats of a task's copies */

@@ -95,6 +95,8 @@ static void plan_blocks(fvi_weights_plan *plan)
     plan->block = plan->is_copied ? PLAN_COPIED
                   : taps == 1     ? PLAN_STREAM
                                   : plan_min(FVI_WEIGHTS_BLOCK, PLAN_NEAR / line);
+    plan->copies_late = !plan->is_copied && plan->tall > 1 && taps == 1 && s->N == 1 && s->H == 1 &&
+                        s->SW == 1 && s->F > plan->width && s->F % plan->width == 0;
     plan->pixels = s->N * s->OH * s->OW;
     plan->parts = plan_ceil(s->OW, plan->block);
     plan->blocks = plan_ceil(s->N * s->OH, plan_max(1, plan->block / s->OW)) * plan->parts;

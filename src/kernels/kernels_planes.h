@@ -208,6 +208,7 @@ static const fvi_tile_table FVI_NAME(tiles) = {
     .pairs = FVI_NAME(pairs_list),
     .longs = FVI_NAME(longs_list),
     .runs = FVI_NAME(runs_list),
+    .copying = FVI_NAME(copying_list),
 #ifdef FVI_LINE_MOST
     .lines = FVI_NAME(lines_list),
     .line_most = {FVI_LINE_MOST, FVI_WIDE_LINE_MOST},

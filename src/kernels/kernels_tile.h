@@ -210,12 +210,13 @@ FVI_INLINE void FVI_NAME(tile_rows)(const fvi_tile_rows *call, const int rows, c
 enum FVI_NAME(spread) { FVI_NAME(neighbours), FVI_NAME(apart), FVI_NAME(apart_in_pairs) };
 
 FVI_INLINE void FVI_NAME(tile_runs)(const fvi_tile_runs *call, const int rows, const int vectors,
-                                    const enum FVI_NAME(spread) spread)
+                                    const enum FVI_NAME(spread) spread, const bool is_copying)
 {
     FVI_VECTOR sum[FVI_THIN_MAX][FVI_VECTORS_MAX];
     const size_t b_step = call->b_step;
     const char *ahead = call->ahead;
     const ptrdiff_t ahead_step = call->ahead_step;
+    float *copy = call->copy;
     FVI_UNROLL
     for (int m = 0; m < rows; ++m) {
         FVI_UNROLL
@@ -235,6 +236,9 @@ FVI_INLINE void FVI_NAME(tile_runs)(const fvi_tile_runs *call, const int rows, c
             FVI_VECTOR right[FVI_VECTORS_MAX];
             FVI_PREFETCH(ahead);
             ahead += ahead_step;
+            FVI_UNROLL
+            for (int v = 0; is_copying && v < vectors; ++v, copy += FVI_LANES)
+                FVI_STORE(copy, FVI_LOAD(b + v * FVI_LANES));
             FVI_UNROLL
             for (int v = 0; v < vectors; ++v)
                 right[v] = FVI_LOAD(b + v * FVI_LANES);
@@ -307,15 +311,19 @@ static void FVI_NAME(tile_sums)(const float *b, size_t step, size_t count, float
     }                                                                                              \
     static void FVI_NAME(runs_##m##_##v)(const fvi_tile_runs *call)                                \
     {                                                                                              \
-        FVI_NAME(tile_runs)(call, m, v, FVI_NAME(neighbours));                                     \
+        FVI_NAME(tile_runs)(call, m, v, FVI_NAME(neighbours), false);                              \
+    }                                                                                              \
+    static void FVI_NAME(copying_##m##_##v)(const fvi_tile_runs *call)                             \
+    {                                                                                              \
+        FVI_NAME(tile_runs)(call, m, v, FVI_NAME(neighbours), true);                               \
     }                                                                                              \
     static void FVI_NAME(spread_##m##_##v)(const fvi_tile_runs *call)                              \
     {                                                                                              \
-        FVI_NAME(tile_runs)(call, m, v, FVI_NAME(apart));                                          \
+        FVI_NAME(tile_runs)(call, m, v, FVI_NAME(apart), false);                                   \
     }                                                                                              \
     static void FVI_NAME(spreadpairs_##m##_##v)(const fvi_tile_runs *call)                         \
     {                                                                                              \
-        FVI_NAME(tile_runs)(call, m, v, FVI_NAME(apart_in_pairs));                                 \
+        FVI_NAME(tile_runs)(call, m, v, FVI_NAME(apart_in_pairs), false);                          \
     }
 #define FVI_TILE_WRAP_ROWS(m) FVI_EACH_VECTORS(FVI_TILE_WRAP, m)
 FVI_EACH_ROWS(FVI_TILE_WRAP_ROWS)
@@ -331,11 +339,11 @@ FVI_EACH_ROWS(FVI_TILE_WRAP_ROWS)
     }                                                                                              \
     static void FVI_NAME(runs_##m##_1)(const fvi_tile_runs *call)                                  \
     {                                                                                              \
-        FVI_NAME(tile_runs)(call, m, 1, FVI_NAME(neighbours));                                     \
+        FVI_NAME(tile_runs)(call, m, 1, FVI_NAME(neighbours), false);                              \
     }                                                                                              \
     static void FVI_NAME(spreadpairs_##m##_1)(const fvi_tile_runs *call)                           \
     {                                                                                              \
-        FVI_NAME(tile_runs)(call, m, 1, FVI_NAME(apart_in_pairs));                                 \
+        FVI_NAME(tile_runs)(call, m, 1, FVI_NAME(apart_in_pairs), false);                          \
     }
 FVI_EACH_THIN(FVI_TILE_WRAP_THIN)
 
@@ -364,6 +372,10 @@ static fvi_tile_rows_fn *const FVI_NAME(longs_list)[FVI_THIN_MAX * FVI_VECTORS_M
 #define FVI_TILE_THIN_runs(m) FVI_TILE_ENTRY(runs, m, 1)
 static fvi_tile_runs_fn *const FVI_NAME(runs_list)[FVI_THIN_MAX * FVI_VECTORS_MAX] = {
     FVI_TILE_LIST_THIN(runs)};
+
+#define FVI_TILE_copying_entry(m, v) FVI_TILE_ENTRY(copying, m, v)
+#define FVI_TILE_copying(m) FVI_EACH_VECTORS(FVI_TILE_copying_entry, m)
+static fvi_tile_runs_fn *const FVI_NAME(copying_list)[] = {FVI_TILE_LIST(copying)};
 
 #define FVI_TILE_spread_entry(m, v) FVI_TILE_ENTRY(spread, m, v)
 #define FVI_TILE_spread(m) FVI_EACH_VECTORS(FVI_TILE_spread_entry, m)

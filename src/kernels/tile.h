@@ -67,6 +67,7 @@ typedef struct fvi_tile_runs {
     bool is_added;
     const char *ahead; /* as in fvi_tile_rows, a step for each pixel */
     ptrdiff_t ahead_step;
+    float *copy; /* of the kernels that copy: all of b, pixels side by side */
 } fvi_tile_runs;
 
 typedef void fvi_tile_rows_fn(const fvi_tile_rows *call);
@@ -161,6 +162,7 @@ struct fvi_tile_table {
     fvi_tile_rows_fn *const *lines;
     int line_most[2];                      /* pixels of one vector, of two; 0: none, least 4 */
     fvi_tile_runs_fn *const *runs;         /* as pairs */
+    fvi_tile_runs_fn *const *copying;      /* runs, of 2 to rows_max */
     fvi_tile_runs_fn *const *spread;       /* as rows */
     fvi_tile_runs_fn *const *spread_pairs; /* as pairs */
     fvi_tile_sums_fn *sums;                /* of up to vectors_max vectors */
