@@ -104,6 +104,7 @@ static void tile_peak(bench_job *j)
         out[m] = j->y + width * (size_t)m;
     }
     const fvi_tile_rows call = {.rows = rows,
+                                .tiles = 1,
                                 .shift = &shift,
                                 .panel_row = &tap,
                                 .taps = 1,

@@ -23,6 +23,7 @@
     (256 * 1024)              /* floats of packed weights that stay in the second-level cache */
 #define GATHER_FAR 250000.0   /* floats of out that the second-level cache will not keep */
 #define GATHER_SLOW 32        /* steps of a sum that leave time to fetch its place */
+#define GATHER_STEPS 256      /* steps of all sums of a call: it takes as long as some twenty */
 #define GATHER_THIN 256       /* depth from which few columns are not packed */
 #define GATHER_TASK 2000000.0 /* multiply-adds worth a task; an image of twice as many is cut */
 #define GATHER_PACK 100000    /* weights whose packing is worth waking threads */
@@ -243,10 +244,10 @@ static double gather_plan_tasks(fvi_gather_plan *plan, int threads)
     const fvi_gather *g = plan->g;
     const fvi_gather_axis *h = &plan->h.axis, *w = &plan->w.axis;
     const double sums = (double)(h->taps * w->taps) * (double)g->depth * (double)g->columns;
+    const ptrdiff_t steps = h->taps * w->taps * g->depth;
     const double image = (double)h->count * (double)w->count;
     const double source = (double)(h->source_step * w->source_step * g->depth);
-    plan->is_far = image * (double)g->N * (double)g->columns > GATHER_FAR &&
-                   h->taps * w->taps * g->depth >= GATHER_SLOW;
+    plan->is_far = image * (double)g->N * (double)g->columns > GATHER_FAR && steps >= GATHER_SLOW;
     plan->is_stream = h->taps * w->taps == 1 && w->count == 1 && g->N == 1 &&
                       sums <= GATHER_STREAM && image > 8 * (double)plan->tall;
     plan->is_panel_outside = !plan->is_stream && sums > GATHER_PANELS && plan->panels > 1;
@@ -272,6 +273,9 @@ static double gather_plan_tasks(fvi_gather_plan *plan, int threads)
     plan->is_stream = plan->is_stream && plan->panel_groups == 1;
     plan->packs_late = plan->is_panel_outside && plan->tile_groups == 1 && plan->band_rows == 0 &&
                        plan->direct == 0 && !plan->is_thin;
+    plan->tiles_most =
+        fvi_gather_min(fvi_gather_ceil(GATHER_STEPS, steps), plan->tiles->tiles_most);
+    if (plan->direct > 0 || plan->is_thin) plan->tiles_most = 1;
     return sums * image * (double)g->N;
 }
 

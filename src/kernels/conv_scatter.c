@@ -72,6 +72,7 @@ static void scatter_column(const scatter_plan *plan, const scatter_table *table,
         const ptrdiff_t here = columns - c < most ? columns - c : most;
         const fvi_tile_rows call = {
             .rows = rows,
+            .tiles = 1,
             .shift = table->shift,
             .panel_row = table->panel_row,
             .taps = table->taps,

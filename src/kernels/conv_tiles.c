@@ -33,12 +33,14 @@ static void tiles_ahead(fvi_tile_rows *call, const fvi_gather_plan *plan,
                         const fvi_gather_region *region, const fvi_gather_table *table, ptrdiff_t p)
 {
     const double share = table->per_step / (double)plan->panels;
-    const ptrdiff_t bytes = table->count * (ptrdiff_t)sizeof(float), before = p * table->depth;
+    const ptrdiff_t bytes = table->count * (ptrdiff_t)sizeof(float),
+                    before = p * table->tiles * table->depth;
     call->ahead_step = (ptrdiff_t)((double)(bytes * region->column_source) * share) + 1;
     call->ahead += before * call->ahead_step;
     call->out_ahead_step = (ptrdiff_t)((double)(bytes * region->column_out) * share) + 1;
-    call->out_ahead = (const char *)(table->out[table->count - 1] + region->column_out) +
-                      before * call->out_ahead_step;
+    call->out_ahead =
+        (const char *)(table->out[table->tiles * table->count - 1] + region->column_out) +
+        before * call->out_ahead_step;
 }
 
 /* The taps of the table times panel p. Meanwhile the first panel fetches what the next tile will be
@@ -49,19 +51,10 @@ static void tiles_product(const fvi_gather_plan *plan, const fvi_gather_region *
 {
     const fvi_gather *g = plan->g;
     const ptrdiff_t width = fvi_gather_width(plan, p);
-    if (plan->is_far && !plan->is_stream) {
-        const ptrdiff_t each = table->lines > 0 ? table->count : 1;
-        for (ptrdiff_t m = 0; m < (table->lines > 0 ? table->lines : table->count); ++m) {
-            const float *out = table->out[m] + p * plan->width;
-            for (ptrdiff_t i = 0; i < each; ++i, out += region->column_out) {
-                for (ptrdiff_t c = 0; c < width; c += 16)
-                    __builtin_prefetch(out + c, 1);
-            }
-        }
-    }
     const ptrdiff_t next = region->column_source * (ptrdiff_t)sizeof(float);
     fvi_tile_rows call = {
         .rows = table->rows,
+        .tiles = (size_t)table->tiles,
         .pair_step = region->column_source,
         .shift = table->shift,
         .panel_row = table->panel_row,
@@ -79,6 +72,7 @@ static void tiles_product(const fvi_gather_plan *plan, const fvi_gather_region *
         .ahead = table->ahead + next,
         .ahead_step =
             is_first ? (ptrdiff_t)((double)(next * table->count) * table->per_step) + 1 : 0,
+        .is_far = plan->is_far && !plan->is_stream,
         .is_added = is_added,
         .is_clipped = is_last && g->is_clipped,
         .mask = is_last ? g->mask : NULL,
@@ -99,6 +93,7 @@ static void tiles_thin(const fvi_gather_plan *plan, const fvi_gather_region *reg
     const ptrdiff_t most = g->depth - FVI_GATHER_STREAMS;
     fvi_tile_rows call = {
         .rows = table->rows,
+        .tiles = 1,
         .pair_step = region->column_source,
         .shift = table->shift,
         .panel_row = table->panel_row,
@@ -138,6 +133,7 @@ static void tiles_direct(const fvi_gather_plan *plan, const fvi_gather_region *r
         for (ptrdiff_t p = p0; p < p1; ++p) {
             const fvi_tile_rows call = {
                 .rows = table->rows,
+                .tiles = 1,
                 .pair_step = region->column_source,
                 .shift = &shift,
                 .panel_row = table->panel_row,
@@ -164,7 +160,6 @@ static void tiles_direct(const fvi_gather_plan *plan, const fvi_gather_region *r
 /* The next count pixels of the region. */
 static void tiles_fill(const fvi_gather_region *a, fvi_gather_table *table, ptrdiff_t count)
 {
-    table->count = count;
     for (ptrdiff_t m = 0; m < count;) {
         const ptrdiff_t end = m + fvi_gather_min(count - m, a->columns - table->column);
         const float *source = a->source + table->image * a->image_source +
@@ -192,6 +187,14 @@ static ptrdiff_t tiles_cut(const fvi_gather_table *table, ptrdiff_t left, ptrdif
     const ptrdiff_t tiles = fvi_gather_ceil(left, tall);
     if (!table->is_paired) return tiles > 2 ? tall : fvi_gather_ceil(left, 2);
     return 2 * fvi_gather_ceil(left / 2, tiles);
+}
+
+/* One more tile of the table's rows goes into its call. */
+static bool tiles_is_next(const fvi_gather_plan *plan, const fvi_gather_table *table,
+                          ptrdiff_t left, ptrdiff_t tall)
+{
+    return left > 0 && table->tiles < plan->tiles_most &&
+           tiles_cut(table, left, tall) == table->count;
 }
 
 static void tiles_tile(const fvi_gather_plan *plan, const fvi_gather_region *region,
@@ -222,9 +225,13 @@ static void tiles_tiles(const fvi_gather_plan *plan, const fvi_gather_region *re
     const ptrdiff_t last = table->taps > 0 ? table->shift[table->taps - 1] : 0;
     table->lines = 0;
     for (ptrdiff_t done = 0; done < all; done += part) {
-        for (ptrdiff_t left = part; left > 0; left -= table->count) {
-            tiles_fill(region, table, tiles_cut(table, left, tall));
-            table->ahead = (const char *)(table->rows[table->count - 1] + last);
+        for (ptrdiff_t left = part; left > 0;) {
+            const ptrdiff_t before = left;
+            table->count = tiles_cut(table, left, tall);
+            for (table->tiles = 0; tiles_is_next(plan, table, left, tall); ++table->tiles)
+                left -= table->count;
+            tiles_fill(region, table, before - left);
+            table->ahead = (const char *)(table->rows[before - left - 1] + last);
             tiles_tile(plan, region, table, p0, p1, t0, is_last);
         }
     }
@@ -315,6 +322,7 @@ static void tiles_lines(const fvi_gather_plan *plan, const fvi_gather_region *re
     const ptrdiff_t last =
         (region->tap_h1 - region->tap_h0 - 1) * region->tap_source +
         (region->tap_w1 - region->tap_w0 - 1) * plan->g->w.gap * plan->g->source_pitch;
+    table->tiles = 1;
     for (ptrdiff_t l = 0; l < all; l += table->lines) {
         table->lines = fvi_gather_min(together, all - l);
         for (ptrdiff_t i = 0; i < table->lines; ++i) {

@@ -32,6 +32,7 @@ typedef struct fvi_gather_plan {
     ptrdiff_t band_w;       /* pixels of a row that is copied with its border */
     ptrdiff_t band_rows;    /* output rows whose source rows are copied together; 0: none is */
     ptrdiff_t tall;         /* rows of the largest tile */
+    ptrdiff_t tiles_most;   /* that one call makes */
     ptrdiff_t line_most;    /* pixels of the largest tile of lines; 0: none */
     ptrdiff_t image_chunk, row_chunk; /* images of a task, or rows of one image */
     ptrdiff_t tile_groups, task_panels, panel_groups;
@@ -54,11 +55,11 @@ typedef struct fvi_gather_region {
     bool is_turned;  /* columns are rows of out, and the taps that are apart are kernel rows */
 } fvi_gather_region;
 
-/* What one tile reads, and the place in its region where the next begins. */
+/* What the tiles of one call read, and the place in their region where the next begins. */
 typedef struct fvi_gather_table {
-    const float *rows[FVI_TILE_ROWS_MAX];
-    float *out[FVI_TILE_ROWS_MAX];
-    ptrdiff_t count;
+    const float *rows[FVI_TILE_CALL_MAX * FVI_TILE_ROWS_MAX]; /* count of each tile */
+    float *out[FVI_TILE_CALL_MAX * FVI_TILE_ROWS_MAX];
+    ptrdiff_t tiles, count;
     bool is_paired; /* rows two by two lie as far apart as the columns of the region */
     ptrdiff_t shift[FVI_GATHER_TAPS];
     size_t panel_row[FVI_GATHER_TAPS]; /* of the panel, where the tap begins */

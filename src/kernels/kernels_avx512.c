@@ -26,6 +26,7 @@ typedef int kernels_avx512_unused; /* a file must not be empty on other processo
 #define FVI_EACH_LINE_1_1(X) FVI_EACH_LINE_1_2(X) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20)
 #define FVI_LINE_MOST 20
 #define FVI_WIDE_LINE_MOST 12 /* 24 sums, 6 loads, 1 broadcast */
+#define FVI_TILES_MOST 8
 #define FVI_FMA(a, b, c) _mm512_fmadd_ps((a), (b), (c))
 #define FVI_SQRT(v) _mm512_sqrt_ps(v)
 #define FVI_DIVIDE(a, b) avx512_divide((a), (b))
@@ -39,6 +40,10 @@ typedef int kernels_avx512_unused; /* a file must not be empty on other processo
         _mm512_test_epi32_mask(_mm512_castps_si512(v), _mm512_set1_epi32((int)(some))), (v))
 #define FVI_LOAD_FIRST(p, n) _mm512_maskz_loadu_ps(avx512_mask(n), (p))
 #define FVI_STORE_FIRST(p, v, n) _mm512_mask_storeu_ps((p), avx512_mask(n), (v))
+#define FVI_SOME __mmask16
+#define FVI_SOME_OF(n) avx512_mask((n) < 16 ? (n) : 16)
+#define FVI_LOAD_SOME(p, some) _mm512_maskz_loadu_ps((some), (p))
+#define FVI_STORE_SOME(p, v, some) _mm512_mask_storeu_ps((p), (some), (v))
 #define FVI_LOAD_BYTES(p) (FVI_BITS) _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(p)))
 #define FVI_STORE_BYTES(p, bits)                                                                   \
     _mm_storeu_si128((__m128i *)(p), _mm512_cvtepi32_epi8((__m512i)(bits)))

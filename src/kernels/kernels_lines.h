@@ -89,12 +89,16 @@ FVI_INLINE void FVI_LINES_NAME(groups)(FVI_VECTOR sum[][FVI_VECTORS_MAX], const 
 FVI_INLINE void FVI_LINES_NAME(tile)(const fvi_tile_rows *call, const int pixels)
 {
     FVI_VECTOR sum[FVI_THIN_MAX][FVI_VECTORS_MAX];
+    FVI_SOME some[FVI_VECTORS_MAX];
+    FVI_NAME(tile_some)(some, FVI_LINE_VECTORS, call->columns);
     const size_t threes = call->groups[2], twos = call->groups[1], ones = call->groups[0];
-    FVI_NAME(tile_begin)(sum, call, FVI_LINES * pixels, FVI_LINE_VECTORS, pixels);
+    FVI_NAME(tile_begin)
+    (sum, call, call->out, some, FVI_LINES * pixels, FVI_LINE_VECTORS, pixels);
     FVI_LINES_NAME(groups)(sum, call, 0, threes, 3, pixels);
     FVI_LINES_NAME(groups)(sum, call, threes, twos, 2, pixels);
     FVI_LINES_NAME(groups)(sum, call, threes + twos, ones, 1, pixels);
-    FVI_NAME(tile_end)(sum, call, FVI_LINES * pixels, FVI_LINE_VECTORS, pixels);
+    FVI_NAME(tile_end)
+    (sum, call, call->out, some, FVI_LINES * pixels, FVI_LINE_VECTORS, pixels);
 }
 
 #define FVI_LINES_KERNEL(pixels)                                                                   \

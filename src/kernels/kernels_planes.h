@@ -204,6 +204,7 @@ static const fvi_tile_table FVI_NAME(tiles) = {
     .rows_max = FVI_ROWS_MAX,
     .vectors_max = FVI_VECTORS_MAX,
     .thin_max = FVI_THIN_MAX,
+    .tiles_most = FVI_TILES_MOST,
     .rows = FVI_NAME(rows_list),
     .pairs = FVI_NAME(pairs_list),
     .longs = FVI_NAME(longs_list),

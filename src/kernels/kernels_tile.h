@@ -9,6 +9,8 @@
      FVI_THIN_MAX      rows of the largest tile of one vector, even; FVI_EACH_THIN(X) is X of those
                        above FVI_ROWS_MAX
      FVI_VECTORS_MAX   vectors of the largest tile; FVI_EACH_VECTORS(X, m) is X(m, 1) X(m, 2) ...
+     FVI_TILES_MOST    tiles of one call of rows, if more than one: with 16 registers, compilers keep
+                       some of the sums in memory then
      FVI_FMA(a, b, c)  a * b + c, fused where the instruction set fuses: with contraction off only
                        an intrinsic says so
      FVI_SQRT(v)       the root of each lane
@@ -46,10 +48,24 @@ typedef float FVI_NAME(memory) __attribute__((vector_size(4 * FVI_LANES), aligne
 #define FVI_KEEP(number) (void)(number)
 #endif
 
-#if defined(__x86_64__) /* elsewhere it has not been measured */
+#define FVI_CACHE_LINE 16 /* floats */
+#if defined(__x86_64__)   /* elsewhere it has not been measured */
 #define FVI_PREFETCH(address) __builtin_prefetch(address)
 #else
 #define FVI_PREFETCH(address) (void)(address)
+#endif
+
+#ifndef FVI_TILES_MOST
+#define FVI_TILES_MOST 1
+#endif
+
+/* Lanes that are read or written: their number, or the mask that an instruction set makes of it once
+   for all rows, without a branch for each. */
+#ifndef FVI_SOME
+#define FVI_SOME int
+#define FVI_SOME_OF(n) (n)
+#define FVI_LOAD_SOME(p, some) FVI_NAME(load_some)((p), (some))
+#define FVI_STORE_SOME(p, v, some) FVI_NAME(store_some)((p), (v), (some))
 #endif
 
 /* What a comparison gives, and bits to choose by. */
@@ -63,6 +79,20 @@ typedef uint32_t FVI_NAME(bits) __attribute__((vector_size(4 * FVI_LANES)));
 /* Subtracting a zero vector is exact and becomes one broadcast load. */
 #define FVI_SPLAT(value) ((value) - (FVI_VECTOR){0})
 
+FVI_INLINE FVI_VECTOR FVI_NAME(load_some)(const float *p, int n)
+{
+    if (n >= FVI_LANES) return FVI_LOAD(p);
+    return FVI_LOAD_FIRST(p, n);
+}
+
+FVI_INLINE void FVI_NAME(store_some)(float *p, FVI_VECTOR v, int n)
+{
+    if (n >= FVI_LANES)
+        FVI_STORE(p, v);
+    else
+        FVI_STORE_FIRST(p, v, n);
+}
+
 FVI_INLINE FVI_VECTOR FVI_NAME(clip)(FVI_VECTOR x)
 {
     return (FVI_VECTOR)((FVI_BITS)x & ~(FVI_BITS)(x < (FVI_VECTOR){0}));
@@ -73,56 +103,65 @@ FVI_INLINE void FVI_NAME(tile_load)(FVI_VECTOR *row, const float *from, const in
                                     int columns)
 {
     FVI_UNROLL
-    for (int v = 0; v < vectors; ++v) {
-        int left = columns - v * FVI_LANES;
-        if (left >= FVI_LANES)
-            row[v] = FVI_LOAD(from + v * FVI_LANES);
-        else
-            row[v] = FVI_LOAD_FIRST(from + v * FVI_LANES, left);
-    }
+    for (int v = 0; v < vectors; ++v)
+        row[v] = FVI_NAME(load_some)(from + v * FVI_LANES, columns - v * FVI_LANES);
 }
 
 FVI_INLINE void FVI_NAME(tile_store)(float *to, const FVI_VECTOR *row, const int vectors,
                                      int columns)
 {
     FVI_UNROLL
-    for (int v = 0; v < vectors; ++v) {
-        int left = columns - v * FVI_LANES;
-        if (left >= FVI_LANES)
-            FVI_STORE(to + v * FVI_LANES, row[v]);
-        else
-            FVI_STORE_FIRST(to + v * FVI_LANES, row[v], left);
-    }
+    for (int v = 0; v < vectors; ++v)
+        FVI_NAME(store_some)(to + v * FVI_LANES, row[v], columns - v * FVI_LANES);
 }
 
-/* Where row m of a rows call is written; pixels: of each line, 0 where there are none. */
-FVI_INLINE float *FVI_NAME(tile_place)(const fvi_tile_rows *call, const int m, const int pixels)
+/* Where row m of a tile is written; pixels: of each line, 0 where there are none. */
+FVI_INLINE float *FVI_NAME(tile_place)(const fvi_tile_rows *call, float *const *out, const int m,
+                                       const int pixels)
 {
-    if (pixels == 0) return call->out[m] + call->out_at;
-    return call->out[m / pixels] + call->out_at + m % pixels * call->out_step;
+    if (pixels == 0) return out[m] + call->out_at;
+    return out[m / pixels] + call->out_at + m % pixels * call->out_step;
 }
 
-/* What the sums of a rows call start from. */
+/* What the sums of a tile start from. */
 FVI_INLINE void FVI_NAME(tile_begin)(FVI_VECTOR sum[][FVI_VECTORS_MAX], const fvi_tile_rows *call,
-                                     const int rows, const int vectors, const int pixels)
+                                     float *const *out, const FVI_SOME *some, const int rows,
+                                     const int vectors, const int pixels)
 {
+    FVI_VECTOR start[FVI_VECTORS_MAX];
+    if (call->is_far) {
+        FVI_UNROLL
+        for (int m = 0; m < rows; ++m) {
+            FVI_UNROLL
+            for (int c = 0; c < vectors * FVI_LANES; c += FVI_CACHE_LINE)
+                __builtin_prefetch(FVI_NAME(tile_place)(call, out, m, pixels) + c, 1);
+        }
+    }
+    FVI_UNROLL
+    for (int v = 0; v < vectors; ++v) {
+        start[v] = (FVI_VECTOR){0};
+        if (call->start) start[v] = FVI_LOAD_SOME(call->start + v * FVI_LANES, some[v]);
+    }
     FVI_UNROLL
     for (int m = 0; m < rows; ++m) {
-        if (call->is_added) FVI_NAME(tile_load)
-        (sum[m], FVI_NAME(tile_place)(call, m, pixels), vectors, call->columns);
-        else if (call->start) FVI_NAME(tile_load)(sum[m], call->start, vectors, call->columns);
-        else
-        {
-            FVI_UNROLL
-            for (int v = 0; v < vectors; ++v)
-                sum[m][v] = (FVI_VECTOR){0};
-        }
+        FVI_UNROLL
+        for (int v = 0; v < vectors; ++v)
+            sum[m][v] = start[v];
+    }
+    if (!call->is_added) return;
+    FVI_UNROLL
+    for (int m = 0; m < rows; ++m) {
+        const float *place = FVI_NAME(tile_place)(call, out, m, pixels);
+        FVI_UNROLL
+        for (int v = 0; v < vectors; ++v)
+            sum[m][v] = FVI_LOAD_SOME(place + v * FVI_LANES, some[v]);
     }
 }
 
 /* And what becomes of them. */
 FVI_INLINE void FVI_NAME(tile_end)(FVI_VECTOR sum[][FVI_VECTORS_MAX], const fvi_tile_rows *call,
-                                   const int rows, const int vectors, const int pixels)
+                                   float *const *out, const FVI_SOME *some, const int rows,
+                                   const int vectors, const int pixels)
 {
     if (call->is_clipped) { /* NaN stays */
         FVI_UNROLL
@@ -135,19 +174,29 @@ FVI_INLINE void FVI_NAME(tile_end)(FVI_VECTOR sum[][FVI_VECTORS_MAX], const fvi_
     if (call->mask) {
         FVI_UNROLL
         for (int m = 0; m < rows; ++m) {
-            FVI_VECTOR mask[FVI_VECTORS_MAX];
-            FVI_NAME(tile_load)
-            (mask, call->mask + (FVI_NAME(tile_place)(call, m, pixels) - call->mask_base), vectors,
-             call->columns);
+            const float *place =
+                call->mask + (FVI_NAME(tile_place)(call, out, m, pixels) - call->mask_base);
             FVI_UNROLL
-            for (int v = 0; v < vectors; ++v)
-                sum[m][v] =
-                    (FVI_VECTOR)((FVI_BITS)sum[m][v] & (FVI_BITS)(mask[v] > (FVI_VECTOR){0}));
+            for (int v = 0; v < vectors; ++v) {
+                const FVI_VECTOR mask = FVI_LOAD_SOME(place + v * FVI_LANES, some[v]);
+                sum[m][v] = (FVI_VECTOR)((FVI_BITS)sum[m][v] & (FVI_BITS)(mask > (FVI_VECTOR){0}));
+            }
         }
     }
     FVI_UNROLL
-    for (int m = 0; m < rows; ++m)
-        FVI_NAME(tile_store)(FVI_NAME(tile_place)(call, m, pixels), sum[m], vectors, call->columns);
+    for (int m = 0; m < rows; ++m) {
+        float *place = FVI_NAME(tile_place)(call, out, m, pixels);
+        FVI_UNROLL
+        for (int v = 0; v < vectors; ++v)
+            FVI_STORE_SOME(place + v * FVI_LANES, sum[m][v], some[v]);
+    }
+}
+
+FVI_INLINE void FVI_NAME(tile_some)(FVI_SOME *some, const int vectors, int columns)
+{
+    FVI_UNROLL
+    for (int v = 0; v < vectors; ++v)
+        some[v] = FVI_SOME_OF(columns - v * FVI_LANES);
 }
 
 /* One step: floats a[m][i] of the rows, or a[m - 1][next] of each second one, times a row of the
@@ -176,35 +225,42 @@ FVI_INLINE void FVI_NAME(tile_rows)(const fvi_tile_rows *call, const int rows, c
                                     const bool is_paired, const bool is_long)
 {
     FVI_VECTOR sum[FVI_THIN_MAX][FVI_VECTORS_MAX];
+    FVI_SOME some[FVI_VECTORS_MAX];
+    FVI_NAME(tile_some)(some, vectors, call->columns);
     const ptrdiff_t depth = (ptrdiff_t)call->depth, step = (ptrdiff_t)call->panel_step;
-    FVI_NAME(tile_begin)(sum, call, rows, vectors, 0);
     const char *ahead = call->ahead, *out_ahead = call->out_ahead;
     const ptrdiff_t ahead_step = call->ahead_step, out_ahead_step = call->out_ahead_step;
-    for (size_t t = 0; t < call->taps; ++t) {
-        const ptrdiff_t shift = call->shift[t];
-        const float *b = call->panel + (ptrdiff_t)call->panel_row[t] * step;
+    const float *const *from = call->rows;
+    float *const *out = call->out;
+    const size_t tiles = FVI_TILES_MOST > 1 ? call->tiles : 1;
+    for (size_t tile = 0; tile < tiles; ++tile, from += rows, out += rows) {
+        FVI_NAME(tile_begin)(sum, call, out, some, rows, vectors, 0);
         const float *a[FVI_THIN_MAX];
         FVI_UNROLL
         for (int m = 0; m < rows; m += is_paired ? 2 : 1)
-            a[m] = call->rows[m] + shift;
-        ptrdiff_t next = call->pair_step, i = 0;
-        for (; is_long && i + 1 < depth; i += 2, next += 2, b += 2 * step) {
-            if (is_paired) FVI_KEEP(next);
-            FVI_PREFETCH(ahead);
-            FVI_PREFETCH(out_ahead);
-            ahead += 2 * ahead_step;
-            out_ahead += 2 * out_ahead_step;
-            FVI_NAME(tile_step)(sum, a, i, next, b, rows, vectors, is_paired);
-            FVI_NAME(tile_step)(sum, a, i + 1, next + 1, b + step, rows, vectors, is_paired);
+            a[m] = from[m];
+        for (size_t t = 0; t < call->taps; ++t) {
+            const float *b = call->panel + (ptrdiff_t)call->panel_row[t] * step;
+            ptrdiff_t i = call->shift[t], next = i + call->pair_step;
+            const ptrdiff_t end = i + depth;
+            for (; is_long && i + 1 < end; i += 2, next += 2, b += 2 * step) {
+                if (is_paired) FVI_KEEP(next);
+                FVI_PREFETCH(ahead);
+                FVI_PREFETCH(out_ahead);
+                ahead += 2 * ahead_step;
+                out_ahead += 2 * out_ahead_step;
+                FVI_NAME(tile_step)(sum, a, i, next, b, rows, vectors, is_paired);
+                FVI_NAME(tile_step)(sum, a, i + 1, next + 1, b + step, rows, vectors, is_paired);
+            }
+            for (; i < end; ++i, ++next, b += step) {
+                if (is_paired) FVI_KEEP(next);
+                FVI_PREFETCH(ahead);
+                ahead += ahead_step;
+                FVI_NAME(tile_step)(sum, a, i, next, b, rows, vectors, is_paired);
+            }
         }
-        for (; i < depth; ++i, ++next, b += step) {
-            if (is_paired) FVI_KEEP(next);
-            FVI_PREFETCH(ahead);
-            ahead += ahead_step;
-            FVI_NAME(tile_step)(sum, a, i, next, b, rows, vectors, is_paired);
-        }
+        FVI_NAME(tile_end)(sum, call, out, some, rows, vectors, 0);
     }
-    FVI_NAME(tile_end)(sum, call, rows, vectors, 0);
 }
 
 enum FVI_NAME(spread) { FVI_NAME(neighbours), FVI_NAME(apart), FVI_NAME(apart_in_pairs) };

@@ -7,20 +7,23 @@
 #include "kernels/kernels.h"
 
 #define FVI_TILE_ROWS_MAX 20 /* no instruction set has a taller tile */
+#define FVI_TILE_CALL_MAX 8  /* nor makes more of them in a call */
 
 /* Rows mode: out[m][j] = start + sum over t, i of row m[shift[t] + i] * panel[(panel_row[t] + i) *
    panel_step + j], t outside, i inside: one chain an element. Forward, input gradient, dense. Row m
    is rows[m]; or where rows come in pairs, row 2m is rows[2m] and row 2m + 1 lies pair_step floats
-   behind it, which halves the addresses that are kept in registers. */
+   behind it, which halves the addresses that are kept in registers. Several tiles
+   follow each other in rows and out: a short sum takes less time than a call. */
 typedef struct fvi_tile_rows {
     const float *const *rows;
+    size_t tiles; /* of this call, up to tiles_most; lines mode: one */
     ptrdiff_t pair_step;
     const ptrdiff_t *shift;  /* [taps] */
     const size_t *panel_row; /* [taps]: where the tap begins in the panel */
     size_t taps, depth;      /* depth: floats of each tap */
     const float *panel;      /* its first column; whole vectors can be read */
     size_t panel_step;
-    float *const *out; /* [MR] */
+    float *const *out; /* [MR] of each tile */
     size_t out_at;     /* added to each out[m] */
     /* Lines mode: the tile is a line of pixels pair_step floats apart, or two of as many, of which
        rows and out have the first pixel; taps come in groups[2] groups of three, groups[1] of two,
@@ -34,6 +37,7 @@ typedef struct fvi_tile_rows {
        bytes behind the one before */
     const char *ahead;
     ptrdiff_t ahead_step;
+    bool is_far;     /* out is beyond the cache: its lines are fetched while their sums are made */
     bool is_added;   /* start from what out holds */
     bool is_clipped; /* what is below 0 at the end is 0 */
     /* NULL, or an array that lies as the one at mask_base, into which out points: a sum stays where
@@ -152,8 +156,9 @@ typedef void fvi_planes_across_fn(float *out, uint32_t *place, ptrdiff_t rows, p
 
 struct fvi_tile_table {
     int lanes, rows_max,
-        vectors_max;               /* floats of a vector; the largest tile, in rows and vectors */
-    int thin_max;                  /* rows of the largest tile of one vector, in pairs; even */
+        vectors_max; /* floats of a vector; the largest tile, in rows and vectors */
+    int thin_max;    /* rows of the largest tile of one vector, in pairs; even */
+    int tiles_most;  /* of one call of rows, pairs or longs; FVI_TILE_CALL_MAX or less */
     fvi_tile_rows_fn *const *rows; /* [rows_max][vectors_max], both counted from 1 */
     /* [thin_max][vectors_max]; beyond rows_max of one vector only */
     fvi_tile_rows_fn *const *pairs;
