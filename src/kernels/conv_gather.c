@@ -28,7 +28,8 @@
 #define GATHER_TASK 2000000.0 /* multiply-adds worth a task; an image of twice as many is cut */
 #define GATHER_PACK 100000    /* weights whose packing is worth waking threads */
 #define GATHER_LINE 4         /* pixels of a line, at least */
-#define GATHER_DEEP 6         /* channels below which a kernel row is better one tap */
+#define GATHER_LINE_STEPS 48 /* steps below which several tiles of one call are better than lines */
+#define GATHER_DEEP 6        /* channels below which a kernel row is better one tap */
 #define GATHER_ALONE 500000.0 /* below this no thread is woken */
 
 /* ---- packing: panel, tap, depth, column ---- */
@@ -69,7 +70,9 @@ static ptrdiff_t gather_apart(const fvi_gather_plan *plan, const fvi_gather_axis
 {
     const ptrdiff_t apart = a->source_step / a->gap, taps = span->tap1 - span->tap0;
     const ptrdiff_t least = plan->g->columns <= plan->tiles->lanes ? 2 : 3;
-    const bool is_line = plan->line_most > 0 && plan->g->depth >= GATHER_DEEP &&
+    const fvi_gather *g = plan->g;
+    const bool is_line = plan->line_most > 0 && g->depth >= GATHER_DEEP &&
+                         g->h.taps * g->w.taps * g->depth >= GATHER_LINE_STEPS &&
                          span->end - span->first >= GATHER_LINE && a->source_step % a->gap == 0 &&
                          taps >= least * apart;
     return is_line ? apart : 0;
