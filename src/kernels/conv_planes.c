@@ -67,28 +67,26 @@ bool fvi_planes_pays(const fvi_kernels *k, const fvi_conv_shape *s)
            planes_band(k, s) >= planes_min(s->OH, s->KH);
 }
 
-/* Input rows under rows [r0, r1) of y in image n, row by row, plane by plane. */
+/* Floats that the input rows under so many rows of y take. */
+static ptrdiff_t planes_floats(const planes_plan *plan, ptrdiff_t rows)
+{
+    const fvi_conv_shape *s = plan->s;
+    const ptrdiff_t outputs = (rows - 1) * plan->step + plan->under;
+    return ((outputs - 1) * s->SH + (s->KH - 1) * s->DH + 1) * s->C * plan->width;
+}
+
+/* Input rows under rows [r0, r1) of y in image n, row by row, plane by plane. Padding is 0 already, in
+   the same places for every image. */
 static void planes_fill(const planes_plan *plan, float *to, ptrdiff_t n, ptrdiff_t r0, ptrdiff_t r1)
 {
     const fvi_conv_shape *s = plan->s;
-    const ptrdiff_t outputs = (r1 - r0 - 1) * plan->step + plan->under;
-    const ptrdiff_t first = r0 * plan->step * s->SH - s->pad_top,
-                    left = planes_min(s->pad_left, plan->width);
-    const ptrdiff_t count = (outputs - 1) * s->SH + (s->KH - 1) * s->DH + 1;
+    const ptrdiff_t first = r0 * plan->step * s->SH - s->pad_top, row = s->C * plan->width;
+    const ptrdiff_t left = planes_min(s->pad_left, plan->width);
+    const ptrdiff_t end = planes_min(s->H, first + planes_floats(plan, r1 - r0) / row);
     const ptrdiff_t pixels = planes_min(s->W, plan->width - left);
-    for (ptrdiff_t ih = first; ih < first + count; ++ih) {
-        const bool is_inside = ih >= 0 && ih < s->H;
-        const ptrdiff_t here = is_inside ? pixels : 0, before = is_inside ? left : 0;
-        for (ptrdiff_t c = 0; c < s->C; ++c) {
-            float *row = to + c * plan->width;
-            memset(row, 0, (size_t)before * sizeof *row);
-            memset(row + before + here, 0, (size_t)(plan->width - before - here) * sizeof *row);
-        }
-        if (is_inside)
-            plan->tiles->split(to + left, plan->width, plan->x + (n * s->H + ih) * s->W * s->C,
-                               pixels, s->C);
-        to += s->C * plan->width;
-    }
+    for (ptrdiff_t ih = first > 0 ? first : 0; ih < end; ++ih)
+        plan->tiles->split(to + (ih - first) * row + left, plan->width,
+                           plan->x + (n * s->H + ih) * s->W * s->C, pixels, s->C);
 }
 
 /* Of a vector or two of outputs, filter by filter, from the planes that the first kernel row of the
@@ -147,9 +145,9 @@ static void planes_pooled_row(const planes_plan *plan, const float *planes, floa
     const fvi_pool *p = plan->pooled->pool;
     const fvi_tile_table *tiles = plan->tiles;
     const ptrdiff_t lanes = tiles->lanes, all = (s->OW + lanes - 1) / lanes;
-    const ptrdiff_t pitch = (all + 1) / 2 * 2 * lanes, kept = p->OW * s->F;
+    const ptrdiff_t pitch = (all + 1) / 2 * 2 * lanes;
     float most[PLANES_POOL];
-    uint32_t place[PLANES_POOL], turned[PLANES_POOL];
+    uint32_t place[PLANES_POOL];
     if (places && p->KH == 1) memset(place, 0, (size_t)(pitch * s->F) * sizeof *place);
     for (ptrdiff_t v = 0; v < all; v += 2) {
         const ptrdiff_t at = v * lanes;
@@ -165,11 +163,7 @@ static void planes_pooled_row(const planes_plan *plan, const float *planes, floa
     }
     tiles->across(most, places ? place : NULL, s->F, pitch, (uint32_t)p->KW, plan->is_clipped);
     tiles->join(y, most, pitch, p->OW, s->F, plan->is_clipped, room);
-    if (!places) return;
-    tiles->join((float *)(void *)turned, (const float *)(const void *)place, pitch, p->OW, s->F,
-                false, kept);
-    for (ptrdiff_t i = 0; i < kept; ++i)
-        places[i] = (unsigned char)turned[i];
+    if (places) tiles->join_bytes(places, place, pitch, p->OW, s->F);
 }
 
 /* ---- all of it ---- */
@@ -198,6 +192,7 @@ static void planes_task(void *context, size_t task)
     const ptrdiff_t r1 = planes_min(plan->rows, r0 + plan->band), size = plan->columns * s->F;
     unsigned char *places = plan->pooled ? plan->pooled->places : NULL;
     float planes[PLANES_BAND];
+    memset(planes, 0, (size_t)planes_floats(plan, r1 - r0) * sizeof *planes);
     for (ptrdiff_t n = n0; n < n1; ++n) {
         planes_fill(plan, planes, n, r0, r1);
         for (ptrdiff_t r = r0; r < r1; ++r) {

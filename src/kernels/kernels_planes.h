@@ -16,9 +16,12 @@ FVI_INLINE void FVI_NAME(planes_part)(float *restrict to, ptrdiff_t step,
 static void FVI_NAME(planes_split)(float *to, ptrdiff_t step, const float *from, ptrdiff_t n,
                                    ptrdiff_t C)
 {
-    if (C == 1)
-        memcpy(to, from, (size_t)n * sizeof *to);
-    else if (C == 3)
+    if (C == 1) {
+        for (ptrdiff_t i = 0; i < n; i += FVI_LANES) {
+            const FVI_SOME some = FVI_SOME_OF((int)(n - i));
+            FVI_STORE_SOME(to + i, FVI_LOAD_SOME(from + i, some), some);
+        }
+    } else if (C == 3)
         FVI_NAME(planes_part)(to, step, from, n, 3);
     else
         for (ptrdiff_t c = 0; c < C; ++c)
@@ -124,6 +127,21 @@ static void FVI_NAME(planes_join)(float *to, const float *from, ptrdiff_t step, 
     }
 }
 
+/* to[i * F + f] = the lowest byte of from[f * step + i]. */
+static void FVI_NAME(planes_join_bytes)(unsigned char *to, const uint32_t *from, ptrdiff_t step,
+                                        ptrdiff_t n, ptrdiff_t F)
+{
+    for (; n > 0; n -= FVI_LANES, from += FVI_LANES, to += FVI_LANES * F) {
+        uint32_t turned[FVI_LANES * 8 + 8];
+        const ptrdiff_t some = n < FVI_LANES ? n : FVI_LANES;
+        FVI_NAME(planes_join)
+        ((float *)(void *)turned, (const float *)(const void *)from, step, some, F, false,
+         FVI_LANES * 8 + 8);
+        for (ptrdiff_t i = 0; i < some * F; ++i)
+            to[i] = (unsigned char)turned[i];
+    }
+}
+
 /* ---- sums: rows are filters, vectors are neighbouring pixels ---- */
 
 FVI_INLINE void FVI_NAME(planes_sums)(const fvi_tile_planes *call, const int rows,
@@ -226,5 +244,6 @@ static const fvi_tile_table FVI_NAME(tiles) = {
     .planes = FVI_NAME(planes_list),
     .split = FVI_NAME(planes_split),
     .join = FVI_NAME(planes_join),
+    .join_bytes = FVI_NAME(planes_join_bytes),
     .across = FVI_NAME(planes_across),
 };

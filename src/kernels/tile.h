@@ -147,6 +147,8 @@ typedef void fvi_planes_split_fn(float *to, ptrdiff_t step, const float *from, p
 /* room: floats from to on that may be written, as long as those behind the n pixels come later */
 typedef void fvi_planes_join_fn(float *to, const float *from, ptrdiff_t step, ptrdiff_t n,
                                 ptrdiff_t F, bool is_clipped, ptrdiff_t room);
+typedef void fvi_planes_join_bytes_fn(unsigned char *to, const uint32_t *from, ptrdiff_t step,
+                                      ptrdiff_t n, ptrdiff_t F);
 
 /* Then of `rows` rows of `pitch` floats, an even number of vectors: the largest of every `columns`
    neighbours, a power of two, side by side at the front, and place more by the neighbour's number, or
@@ -180,6 +182,7 @@ struct fvi_tile_table {
     fvi_tile_planes_fn *const *planes; /* [lanes / 2][2] */
     fvi_planes_split_fn *split;
     fvi_planes_join_fn *join;
+    fvi_planes_join_bytes_fn *join_bytes;
     fvi_planes_across_fn *across;
 };
 
