@@ -96,8 +96,8 @@ struct fv_loader {
     int *order;  /* [count], NULL: as they lie */
     int next;    /* place in the order where the next batch begins */
     uint32_t epoch;
-    double busy_s; /* spent laying */
-    double pictures;
+    double busy_s, pictures; /* spent laying, and so many: the worker's while it lays */
+    double rate;             /* of all batches that the caller has waited for */
 };
 
 static void loader_picture(void *context, size_t task)
@@ -235,6 +235,7 @@ fv_status fv_loader_new(fv_loader **loader, const fv_dataset *dataset,
     if (!l) return FV_E_MEMORY;
     l->dataset = dataset;
     l->config = c;
+    l->rate = NAN; /* before the first batch */
     fv_status status = loader_make(l);
     if (status != FV_OK) {
         fv_loader_free(l);
@@ -292,6 +293,7 @@ fv_status fv_loader_next(fv_loader *loader, fv_batch *batch)
         fvi_worker_wait(loader->worker);
     else
         loader_fill(loader);
+    if (loader->busy_s > 0) loader->rate = loader->pictures / loader->busy_s;
     const loader_slot *s = &loader->slot[loader->filling];
     if (s->failed != FV_OK) return fvi_fail(s->failed, "%s", s->error);
     *batch = (fv_batch){s->n, s->x, s->y, s->target, s->index};
@@ -304,5 +306,5 @@ fv_status fv_loader_next(fv_loader *loader, fv_batch *batch)
 
 double fv_loader_rate(const fv_loader *loader)
 {
-    return loader && loader->busy_s > 0 ? loader->pictures / loader->busy_s : NAN;
+    return loader ? loader->rate : NAN;
 }
