@@ -40,6 +40,15 @@ static float *room(sparse_case *c, size_t n, bool is_filled)
     return x;
 }
 
+/* The input that OH x OW outputs read, less so many rows below and columns beside. */
+static void size_input(fvi_conv *g, int below, int beside)
+{
+    g->H = (g->OH - 1) * g->SH + (g->KH - 1) * g->DH + 1 - g->pad_top - below;
+    g->W = (g->OW - 1) * g->SW + g->KW - g->pad_left - beside;
+    if (g->H < 1) g->H = 1;
+    if (g->W < 1) g->W = 1;
+}
+
 static void draw_case(sparse_case *c)
 {
     fvi_conv *g = &c->g;
@@ -55,10 +64,7 @@ static void draw_case(sparse_case *c)
     g->OH = draw(c, 1, 13);
     g->OW = draw(c, 1, 13);
     const int below = draw(c, 0, 2), beside = draw(c, 0, 4);
-    g->H = (g->OH - 1) * g->SH + (g->KH - 1) * g->DH + 1 - g->pad_top - below;
-    g->W = (g->OW - 1) * g->SW + g->KW - g->pad_left - beside;
-    if (g->H < 1) g->H = 1;
-    if (g->W < 1) g->W = 1;
+    size_input(g, below, beside);
     *p = (fvi_pool){.H = g->OH, .W = g->OW, .C = g->F};
     p->KH = draw(c, 1, g->OH < 6 ? g->OH : 6); /* what a window sees must fit a block */
     p->KW = draw(c, 1, g->OW < 6 ? g->OW : 6);
@@ -164,10 +170,7 @@ static void draw_forward(sparse_case *c)
     g->pad_left = draw(c, 0, 4);
     g->OH = draw(c, 1, 20);
     g->OW = draw(c, 4, 80);
-    g->H = (g->OH - 1) * g->SH + (g->KH - 1) * g->DH + 1 - g->pad_top;
-    g->W = g->OW - 1 + g->KW - g->pad_left;
-    if (g->H < 1) g->H = 1;
-    if (g->W < 1) g->W = 1;
+    size_input(g, 0, 0);
     *p = (fvi_pool){.H = g->OH, .W = g->OW, .C = g->F, .KW = 1 << draw(c, 0, 3)};
     p->KH = draw(c, 1, g->OH < 6 ? g->OH : 6);
     p->SH = p->KH + draw(c, 0, 1);

@@ -120,6 +120,7 @@ static inline __attribute__((always_inline)) void avx512_turn(float *to, ptrdiff
 #include "kernels/kernels_pack.h"
 #include "kernels/kernels_dot.h"
 #include "kernels/kernels_patches.h"
+#include "kernels/kernels_max.h"
 #include "kernels/kernels_planes_pool.h"
 #include "kernels/kernels_planes.h"
 #include "kernels/kernels_depthwise.h"

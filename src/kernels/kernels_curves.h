@@ -21,24 +21,15 @@
 #define FVI_EACH_ALONE _Pragma("GCC ivdep")
 #endif
 
-FVI_INLINE FVI_VECTOR FVI_NAME(select)(FVI_BITS mask, FVI_VECTOR yes, FVI_VECTOR no)
-{
-    return (FVI_VECTOR)((mask & (FVI_BITS)yes) | (~mask & (FVI_BITS)no));
-}
-
 /* A vector of which left floats are in the array, at most a whole one. */
 FVI_INLINE FVI_VECTOR FVI_NAME(load_part)(const float *p, size_t left)
 {
-    if (left >= FVI_LANES) return FVI_LOAD(p);
-    return FVI_LOAD_FIRST(p, (int)left);
+    return FVI_NAME(load_some)(p, left < FVI_LANES ? (int)left : FVI_LANES);
 }
 
 FVI_INLINE void FVI_NAME(store_part)(float *p, FVI_VECTOR v, size_t left)
 {
-    if (left >= FVI_LANES)
-        FVI_STORE(p, v);
-    else
-        FVI_STORE_FIRST(p, v, (int)left);
+    FVI_NAME(store_some)(p, v, left < FVI_LANES ? (int)left : FVI_LANES);
 }
 
 /* exp(x) = scale * (1 + rest + lost), for FVI_EXP_LEAST <= x <= 0; lost: by the rounding of rest. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Template of max pooling in planes, included once by each kernels_<isa>.c before kernels_planes.h;
+/* Template of max pooling in planes, included once by each kernels_<isa>.c after kernels_max.h;
    see conv_planes.c. A plane holds neighbouring pixels of a filter in a vector, so rows meet vector
    by vector, and columns when those of even and of odd number part. */
 
@@ -16,32 +16,14 @@
 #define FVI_ODD(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7)
 #endif
 
-/* The largest so far, and which element of its window that is. */
-typedef struct FVI_NAME(peak) {
-    FVI_VECTOR most;
-    FVI_BITS place;
-} FVI_NAME(peak);
-
-/* An element that comes later. A NaN wins, and stays; of equals the first stays. */
-FVI_INLINE void FVI_NAME(peak_later)(FVI_NAME(peak) * peak, FVI_VECTOR v, FVI_BITS place)
-{
-#if defined(FVI_TAKE)
-    FVI_TAKE(peak, v, place);
-#else
-    const FVI_BITS wins = (FVI_BITS)(v > peak->most) | (FVI_BITS)(v != v);
-    peak->most = (FVI_VECTOR)((wins & (FVI_BITS)v) | (~wins & (FVI_BITS)peak->most));
-    peak->place = (wins & place) | (~wins & peak->place);
-#endif
-}
-
 /* Sums of a vector meet those of the rows above. */
 FVI_INLINE void FVI_NAME(peak_put)(const fvi_tile_planes *call, ptrdiff_t at, FVI_VECTOR sum)
 {
-    FVI_NAME(peak) peak = {FVI_LOAD(call->out + at), {0}};
-    if (call->place && !call->is_second) memcpy(&peak.place, call->place + at, sizeof peak.place);
-    FVI_NAME(peak_later)(&peak, sum, (FVI_BITS){0} + call->number);
-    FVI_STORE(call->out + at, peak.most);
-    if (call->place) memcpy(call->place + at, &peak.place, sizeof peak.place);
+    FVI_NAME(best) best = {FVI_LOAD(call->out + at), {0}};
+    if (call->place && !call->is_second) memcpy(&best.place, call->place + at, sizeof best.place);
+    FVI_NAME(max_meet)(&best, sum, (FVI_BITS){0} + call->number);
+    FVI_STORE(call->out + at, best.most);
+    if (call->place) memcpy(call->place + at, &best.place, sizeof best.place);
 }
 
 /* Half as many columns; `apart` is how far from the even ones the odd ones are in their windows. */
@@ -50,19 +32,16 @@ FVI_INLINE void FVI_NAME(peak_halve)(float *out, uint32_t *place, ptrdiff_t n, u
 {
     for (ptrdiff_t i = 0; i < n; i += FVI_LANES) {
         const FVI_VECTOR a = FVI_LOAD(out + 2 * i), b = FVI_LOAD(out + 2 * i + FVI_LANES);
-        FVI_NAME(peak) even = {FVI_EVEN(a, b), {0}}, odd = {FVI_ODD(a, b), {0}};
+        FVI_NAME(best) even = {FVI_EVEN(a, b), {0}};
         if (is_placed) {
             FVI_BITS low, high;
             memcpy(&low, place + 2 * i, sizeof low);
             memcpy(&high, place + 2 * i + FVI_LANES, sizeof high);
             even.place = FVI_EVEN(low, high);
-            odd.place = FVI_ODD(low, high) + apart;
-            /* What is as large and comes before takes part as if it were the first. */
-            const FVI_BITS is_before =
-                (FVI_BITS)(odd.most == even.most) & (FVI_BITS)(odd.place < even.place);
-            even.place = (is_before & odd.place) | (~is_before & even.place);
+            FVI_NAME(max_join)(&even, FVI_ODD(a, b), FVI_ODD(low, high) + apart);
+        } else {
+            FVI_NAME(max_meet)(&even, FVI_ODD(a, b), even.place);
         }
-        FVI_NAME(peak_later)(&even, odd.most, odd.place);
         FVI_STORE(out + i, even.most);
         if (is_placed) memcpy(place + i, &even.place, sizeof even.place);
     }

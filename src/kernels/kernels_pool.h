@@ -9,7 +9,6 @@
    end.
 
    An instruction set may define, where it has better than the loops below:
-     FVI_TAKE(best, v, place)  what max_meet does
      FVI_LOAD_BYTES(p), FVI_STORE_BYTES(p, bits)  FVI_LANES bytes as FVI_BITS; the lowest byte of
                                each lane */
 
@@ -73,24 +72,6 @@ static inline size_t FVI_NAME(pool_at)(const fvi_pool *p, int h, int w)
 
 /* ---- maximum ---- */
 
-/* The largest so far in each lane, and which element of the window that is. */
-typedef struct FVI_NAME(best) {
-    FVI_VECTOR most;
-    FVI_BITS place;
-} FVI_NAME(best);
-
-/* The next elements of the window. A NaN wins, and stays; of equals the first stays. */
-FVI_INLINE void FVI_NAME(max_meet)(FVI_NAME(best) * best, FVI_VECTOR v, FVI_BITS place)
-{
-#if defined(FVI_TAKE)
-    FVI_TAKE(best, v, place);
-#else
-    const FVI_BITS wins = (FVI_BITS)(v > best->most) | (FVI_BITS)(v != v);
-    best->most = FVI_NAME(select)(wins, v, best->most);
-    best->place = (wins & place) | (~wins & best->place);
-#endif
-}
-
 /* Brings together what `beside` pixels of C lanes gave, in the first C lanes: lane i holds pixel i
    / C after the one that its place says, where that is asked for. */
 FVI_INLINE FVI_NAME(best)
@@ -108,10 +89,7 @@ FVI_INLINE FVI_NAME(best)
         }
         const FVI_BITS place =
             (FVI_BITS)FVI_NAME(permute)((FVI_VECTOR)all.place, from) + (uint32_t)i;
-        /* What is as large and comes before takes part as if it were the first. */
-        const FVI_BITS is_before = (FVI_BITS)(v == best.most) & (FVI_BITS)(place < best.place);
-        best.place = (is_before & place) | (~is_before & best.place);
-        FVI_NAME(max_meet)(&best, v, place);
+        FVI_NAME(max_join)(&best, v, place);
     }
     return best;
 }

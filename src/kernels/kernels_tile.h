@@ -79,6 +79,11 @@ typedef uint32_t FVI_NAME(bits) __attribute__((vector_size(4 * FVI_LANES)));
 /* Subtracting a zero vector is exact and becomes one broadcast load. */
 #define FVI_SPLAT(value) ((value) - (FVI_VECTOR){0})
 
+FVI_INLINE FVI_VECTOR FVI_NAME(select)(FVI_BITS mask, FVI_VECTOR yes, FVI_VECTOR no)
+{
+    return (FVI_VECTOR)((mask & (FVI_BITS)yes) | (~mask & (FVI_BITS)no));
+}
+
 FVI_INLINE FVI_VECTOR FVI_NAME(load_some)(const float *p, int n)
 {
     if (n >= FVI_LANES) return FVI_LOAD(p);
