@@ -5,7 +5,7 @@
 /* dw[:, :, :, f] = sum over windows of dy[window, f] times the patch of x under the output that was
    the window's maximum. A patch's rows of KW * C floats are contiguous. So pictures are taken by
    blocks of windows: what these see of x is copied with its padding, then for each filter the
-   patches that count are listed and summed in registers, a vector of each row at a time. */
+   patches are summed in registers, a vector of each row at a time. */
 
 #include "kernels/conv_internal.h"
 
@@ -14,7 +14,7 @@
 #define SPARSE_WINDOWS 256 /* of one block at most */
 #define SPARSE_COPIES 6144 /* floats of x that a block sees, at most */
 #define SPARSE_SLACK 16    /* that a vector may read behind them */
-#define SPARSE_FILTERS 4   /* of one task */
+#define SPARSE_FILTERS 8   /* of one task */
 #define SPARSE_AREA 16     /* outputs of a window from which few of them have a gradient */
 #define SPARSE_FEW 8       /* filters that leave half of a vector empty otherwise */
 #define SPARSE_NARROW 16   /* floats of a patch's row that fit a vector */
@@ -26,7 +26,7 @@ typedef struct sparse_plan {
     ptrdiff_t N, width;    /* of a row of sums: KW * C in whole vectors */
     ptrdiff_t high, wide;  /* windows of a block */
     ptrdiff_t pitch;       /* floats of a row of a block's copy of x */
-    int32_t down, right;   /* from an output to the one below, beside, in the copy */
+    ptrdiff_t down, right; /* from an output to the one below, beside, in the copy */
     int32_t offset[256];   /* of an output from its window's first, by its place */
     float *dw, *db, *sums; /* sums: [F][KH][width] */
     const float *x;
@@ -97,55 +97,35 @@ static void sparse_copy(const sparse_plan *plan, sparse_block *b)
     memset(b->x + rows * plan->pitch, 0, SPARSE_SLACK * sizeof *b->x);
 }
 
-/* The patches of filter f that the block's windows pass something back to; how many. */
-static inline __attribute__((always_inline)) size_t sparse_list(const sparse_plan *plan,
-                                                                const sparse_block *b,
-                                                                fvi_tile_patch *patch, ptrdiff_t f,
-                                                                const bool is_byte)
-{
-    const fvi_pool *p = plan->from->pool;
-    const uint8_t *bytes = plan->from->places;
-    const uint32_t *words = plan->from->places;
-    const uint32_t none = is_byte ? UINT8_MAX : UINT32_MAX, KW = (uint32_t)p->KW;
-    size_t count = 0;
-    for (ptrdiff_t i = 0; i < b->high; ++i) {
-        const ptrdiff_t row = ((b->n * p->OH + b->oy + i) * p->OW + b->ox) * p->C + f;
-        const float *dy = plan->from->dy + row;
-        int32_t x = (int32_t)(i * p->SH) * plan->down;
-        for (ptrdiff_t j = 0; j < b->wide; ++j, x += p->SW * plan->right) {
-            const uint32_t place = is_byte ? bytes[row + j * p->C] : words[row + j * p->C];
-            patch[count].by = dy[j * p->C];
-            if (is_byte)
-                patch[count].at = x + plan->offset[place];
-            else if (place != none)
-                patch[count].at =
-                    x + (int32_t)(place / KW) * plan->down + (int32_t)(place % KW) * plan->right;
-            count += place != none;
-        }
-    }
-    return count;
-}
-
 static void sparse_filter(const sparse_plan *plan, const sparse_block *b, ptrdiff_t f, float *bias)
 {
     const fvi_conv *g = plan->g;
-    const ptrdiff_t lanes = plan->tiles->patch_lanes, step = g->DH * plan->pitch;
-    fvi_tile_patch patch[SPARSE_WINDOWS + 1]; /* one is written behind the last */
-    const size_t count = fvi_pool_place_bytes(plan->from->pool) == 1
-                             ? sparse_list(plan, b, patch, f, true)
-                             : sparse_list(plan, b, patch, f, false);
+    const fvi_pool *p = plan->from->pool;
+    const ptrdiff_t lanes = plan->tiles->window_lanes, step = g->DH * plan->pitch;
+    const size_t bytes = fvi_pool_place_bytes(p);
+    const ptrdiff_t at = ((b->n * p->OH + b->oy) * p->OW + b->ox) * p->C + f;
     float *sums = plan->sums + f * g->KH * plan->width, unused = 0;
-    for (ptrdiff_t kh = 0; kh < g->KH; kh += FVI_PATCH_ROWS) {
-        const ptrdiff_t left = g->KH - kh, rows = left < FVI_PATCH_ROWS ? left : FVI_PATCH_ROWS;
+    fvi_tile_windows call = {.high = b->high,
+                             .wide = b->wide,
+                             .dy = plan->from->dy + at,
+                             .places = (const char *)plan->from->places + at * (ptrdiff_t)bytes,
+                             .dy_row = (ptrdiff_t)p->OW * p->C,
+                             .dy_step = p->C,
+                             .x_row = p->SH * plan->down,
+                             .x_step = p->SW * plan->right,
+                             .down = plan->down,
+                             .right = plan->right,
+                             .KW = (uint32_t)p->KW,
+                             .offset = plan->offset,
+                             .row_step = step,
+                             .out_step = plan->width};
+    for (ptrdiff_t kh = 0; kh < g->KH; kh += FVI_WINDOW_ROWS) {
+        const ptrdiff_t left = g->KH - kh, rows = left < FVI_WINDOW_ROWS ? left : FVI_WINDOW_ROWS;
         for (ptrdiff_t j = 0; j < plan->width; j += lanes) {
-            const fvi_tile_patches call = {.patch = patch,
-                                           .count = count,
-                                           .x = b->x + kh * step + j,
-                                           .row_step = step,
-                                           .out = sums + kh * plan->width + j,
-                                           .out_step = plan->width,
-                                           .total = kh + j == 0 ? bias : &unused};
-            plan->tiles->patches[rows - 1](&call);
+            call.x = b->x + kh * step + j;
+            call.out = sums + kh * plan->width + j;
+            call.total = kh + j == 0 ? bias : &unused;
+            plan->tiles->windows[2 * (rows - 1) + (bytes == 1)](&call);
         }
     }
 }
@@ -185,7 +165,7 @@ void fvi_conv_sparse_gradient(const fvi_kernels *k, fvi_threads *threads, const 
                               float *scratch)
 {
     const fvi_pool *p = dy->pool;
-    const ptrdiff_t lanes = k->tiles->patch_lanes, row = (ptrdiff_t)g->KW * g->C;
+    const ptrdiff_t lanes = k->tiles->window_lanes, row = (ptrdiff_t)g->KW * g->C;
     sparse_plan plan = {.tiles = k->tiles,
                         .g = g,
                         .from = dy,
@@ -202,10 +182,10 @@ void fvi_conv_sparse_gradient(const fvi_kernels *k, fvi_threads *threads, const 
     while (plan.high < p->OH && sparse_fits(g, p, plan.high + 1, plan.wide))
         ++plan.high;
     plan.pitch = sparse_wide(g, p, plan.wide);
-    plan.down = (int32_t)(g->SH * plan.pitch);
-    plan.right = g->SW * g->C;
+    plan.down = g->SH * plan.pitch;
+    plan.right = (ptrdiff_t)g->SW * g->C;
     for (int i = 0; i < 255 && i < p->KH * p->KW; ++i)
-        plan.offset[i] = i / p->KW * plan.down + i % p->KW * plan.right;
+        plan.offset[i] = (int32_t)(i / p->KW * plan.down + i % p->KW * plan.right);
     const size_t tasks = ((size_t)g->F + SPARSE_FILTERS - 1) / SPARSE_FILTERS;
     fvi_parallel_for(threads, tasks, sparse_filters, &plan);
 }

@@ -30,8 +30,8 @@ typedef int kernels_avx512_unused; /* a file must not be empty on other processo
 #define FVI_FMA(a, b, c) _mm512_fmadd_ps((a), (b), (c))
 #define FVI_SQRT(v) _mm512_sqrt_ps(v)
 #define FVI_DIVIDE(a, b) avx512_divide((a), (b))
-#define FVI_PATCH_LANES 8
-#define FVI_PATCH_FMA(a, b, c) _mm256_fmadd_ps((a), (b), (c))
+#define FVI_WINDOW_LANES 8
+#define FVI_WINDOW_FMA(a, b, c) _mm256_fmadd_ps((a), (b), (c))
 #define FVI_QUARTER(v, i) _mm512_extractf32x4_ps((v), (i)) /* to memory without a shuffle */
 #define FVI_SQUARE 16
 #define FVI_TURN(to, width, from, step) avx512_turn((to), (width), (from), (step))
@@ -119,7 +119,7 @@ static inline __attribute__((always_inline)) void avx512_turn(float *to, ptrdiff
 #include "kernels/kernels_lines.h"
 #include "kernels/kernels_pack.h"
 #include "kernels/kernels_dot.h"
-#include "kernels/kernels_patches.h"
+#include "kernels/kernels_windows.h"
 #include "kernels/kernels_max.h"
 #include "kernels/kernels_planes_pool.h"
 #include "kernels/kernels_planes.h"

@@ -47,7 +47,7 @@ static inline generic_part generic_sqrt(generic_part v)
 #include "kernels/kernels_tile.h"
 #include "kernels/kernels_pack.h"
 #include "kernels/kernels_dot.h"
-#include "kernels/kernels_patches.h"
+#include "kernels/kernels_windows.h"
 #include "kernels/kernels_max.h"
 #include "kernels/kernels_planes_pool.h"
 #include "kernels/kernels_planes.h"

@@ -52,7 +52,7 @@ static inline __attribute__((always_inline)) void neon_store_first(float *p, flo
 #include "kernels/kernels_tile.h"
 #include "kernels/kernels_pack.h"
 #include "kernels/kernels_dot.h"
-#include "kernels/kernels_patches.h"
+#include "kernels/kernels_windows.h"
 #include "kernels/kernels_max.h"
 #include "kernels/kernels_planes_pool.h"
 #include "kernels/kernels_planes.h"

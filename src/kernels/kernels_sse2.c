@@ -69,7 +69,7 @@ static inline __attribute__((always_inline)) void sse2_store_bytes(uint8_t *p, _
 #include "kernels/kernels_tile.h"
 #include "kernels/kernels_pack.h"
 #include "kernels/kernels_dot.h"
-#include "kernels/kernels_patches.h"
+#include "kernels/kernels_windows.h"
 #include "kernels/kernels_max.h"
 #include "kernels/kernels_planes_pool.h"
 #include "kernels/kernels_planes.h"

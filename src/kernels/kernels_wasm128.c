@@ -49,7 +49,7 @@ static inline __attribute__((always_inline)) void wasm128_store_first(float *p, 
 #include "kernels/kernels_tile.h"
 #include "kernels/kernels_pack.h"
 #include "kernels/kernels_dot.h"
-#include "kernels/kernels_patches.h"
+#include "kernels/kernels_windows.h"
 #include "kernels/kernels_max.h"
 #include "kernels/kernels_planes_pool.h"
 #include "kernels/kernels_planes.h"

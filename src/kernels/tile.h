@@ -79,25 +79,27 @@ typedef void fvi_tile_runs_fn(const fvi_tile_runs *call);
 /* out[j] += or = sum of b[i * step + j] over count pixels i. Bias gradient. */
 typedef void fvi_tile_sums_fn(const float *b, size_t step, size_t count, float *out, int columns,
                               bool is_added);
-/* out[m * out_step ...] += sum over patches of by * x[at + m * row_step ...], a vector of each of m
-   rows; total += sum of by. Weight gradient behind a max pooling. */
-typedef struct fvi_tile_patch {
-    int32_t at;
-    float by;
-} fvi_tile_patch;
-
-typedef struct fvi_tile_patches {
-    const fvi_tile_patch *patch;
-    size_t count;
-    const float *x;
+/* out[m * out_step ...] += sum over high x wide windows of dy times the vector m rows below the
+   element of x that the window's place says; total += sum of dy. Windows that pass nothing back have
+   a place of which all bits are set. Weight gradient behind a max pooling. */
+typedef struct fvi_tile_windows {
+    ptrdiff_t high, wide;
+    const float *dy;
+    const void *places;        /* as far apart as what is of dy */
+    ptrdiff_t dy_row, dy_step; /* from a window to the one below, beside */
+    const float *x;            /* of the first window's first element */
+    ptrdiff_t x_row, x_step;   /* from a window to the one below, beside */
+    ptrdiff_t down, right;     /* from an element of a window to the one below, beside */
+    uint32_t KW;               /* elements of a window's row */
+    const int32_t *offset;     /* [256], of an element by its place, where that is a byte */
     ptrdiff_t row_step;
     float *out;
     ptrdiff_t out_step;
     float *total;
-} fvi_tile_patches;
+} fvi_tile_windows;
 
-typedef void fvi_tile_patches_fn(const fvi_tile_patches *call);
-#define FVI_PATCH_ROWS 5 /* of one call, at most */
+typedef void fvi_tile_windows_fn(const fvi_tile_windows *call);
+#define FVI_WINDOW_ROWS 5 /* of one call, at most */
 
 /* out[i * out_step] = start + sum over d < depth of x[i * x_step + d] * w[d], for each row i;
    clipped: not below 0. */
@@ -174,8 +176,9 @@ struct fvi_tile_table {
     fvi_tile_runs_fn *const *spread_pairs; /* as pairs */
     fvi_tile_sums_fn *sums;                /* of up to vectors_max vectors */
     fvi_tile_dots_fn *dots;
-    int patch_lanes;                     /* floats of its vectors */
-    fvi_tile_patches_fn *const *patches; /* [FVI_PATCH_ROWS], counted from 1 */
+    int window_lanes; /* floats of its vectors */
+    fvi_tile_windows_fn *const
+        *windows; /* [FVI_WINDOW_ROWS][2], rows from 1; places: words, bytes */
     fvi_tile_copy_fn *copy;
     fvi_tile_narrow_fn *narrow;
     fvi_tile_transpose_fn *transpose;
