@@ -28,7 +28,7 @@
 #define GATHER_TASK 2000000.0 /* multiply-adds worth a task; an image of twice as many is cut */
 #define GATHER_PACK 100000    /* weights whose packing is worth waking threads */
 #define GATHER_LINE 4         /* pixels of a line, at least */
-#define GATHER_LINE_STEPS 48 /* steps below which several tiles of one call are better than lines */
+#define GATHER_LINE_STEPS 32 /* steps below which several tiles of one call are better than lines */
 #define GATHER_DEEP 6        /* channels below which a kernel row is better one tap */
 #define GATHER_ALONE 500000.0 /* below this no thread is woken */
 
@@ -109,22 +109,30 @@ static fvi_gather_region gather_region_of(const fvi_gather_plan *plan, ptrdiff_t
         const ptrdiff_t iw = aw->source_first + w->first * aw->source_step + w->tap0 * aw->gap;
         r.source += n0 * r.image_source + ih * plan->h.source + iw * plan->w.source;
     }
-    r.is_turned = r.columns == 1;
-    if (has_taps && (h->tap1 - h->tap0) * (w->tap1 - w->tap0) <= FVI_GATHER_TAPS)
-        r.apart = r.is_turned ? gather_apart(plan, ah, h) : gather_apart(plan, aw, w);
-    if (r.columns == 1) { /* a column is walked down as a row is along */
-        r.columns = r.rows;
-        r.column_source = r.row_source;
-        r.column_out = r.row_out;
-        r.rows = 1;
-    }
-    if (r.columns == 1) { /* and so is the same pixel of all images */
-        r.columns = r.images;
-        r.column_source = r.image_source;
-        r.column_out = r.image_out;
-        r.images = 1;
-    }
     return r;
+}
+
+/* Which way its pixels are walked. */
+static void gather_turn(const fvi_gather_plan *plan, fvi_gather_region *r, const fvi_gather_span *h,
+                        const fvi_gather_span *w)
+{
+    r->is_turned = r->columns == 1;
+    const ptrdiff_t taps = (h->tap1 - h->tap0) * (w->tap1 - w->tap0);
+    if (taps > 0 && taps <= FVI_GATHER_TAPS)
+        r->apart = r->is_turned ? gather_apart(plan, &plan->h.axis, h)
+                                : gather_apart(plan, &plan->w.axis, w);
+    if (r->columns == 1) { /* a column is walked down as a row is along */
+        r->columns = r->rows;
+        r->column_source = r->row_source;
+        r->column_out = r->row_out;
+        r->rows = 1;
+    }
+    if (r->columns == 1) { /* and so is the same pixel of all images */
+        r->columns = r->images;
+        r->column_source = r->image_source;
+        r->column_out = r->image_out;
+        r->images = 1;
+    }
 }
 
 /* Output rows [r0, r1) of images [n0, n1), region by region. */
@@ -136,39 +144,42 @@ static void gather_regions(const fvi_gather_plan *plan, fvi_gather_table *table,
         h = fvi_gather_span_at(&plan->h.axis, i, r1);
         for (ptrdiff_t j = 0; j < plan->w.axis.count; j = w.end) {
             w = fvi_gather_span_at(&plan->w.axis, j, plan->w.axis.count);
-            const fvi_gather_region region = gather_region_of(plan, n0, n1, &h, &w);
+            fvi_gather_region region = gather_region_of(plan, n0, n1, &h, &w);
+            gather_turn(plan, &region, &h, &w);
             fvi_gather_run_region(plan, &region, table, p0, p1);
         }
     }
 }
 
-/* The source rows under output rows [r0, r1) of image n, copied with their padding, are a source
-   without any. */
-static void gather_band(const fvi_gather_plan *plan, fvi_gather_table *table, ptrdiff_t n,
-                        ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t p0, ptrdiff_t p1)
+/* The source rows under output rows [r0, r1) of images [n0, n1), copied with their padding, are a
+   source without any. Of whole images the padding is in the same places each time. */
+static void gather_band(const fvi_gather_plan *plan, fvi_gather_table *table, ptrdiff_t n0,
+                        ptrdiff_t n1, ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t p0, ptrdiff_t p1,
+                        bool is_clear)
 {
     const fvi_gather *g = plan->g;
     const fvi_gather_axis *h = &g->h, *w = &g->w;
     const fvi_gather_span rows = {r0, r1, 0, h->taps}, columns = {0, w->count, 0, w->taps};
-    fvi_gather_region region = gather_region_of(plan, n, n + 1, &rows, &columns);
+    fvi_gather_region region = gather_region_of(plan, n0, n1, &rows, &columns);
     const ptrdiff_t row = w->source_size * g->depth, band = plan->band_w * g->depth;
     const ptrdiff_t first = h->source_first + r0 * h->source_step;
     const ptrdiff_t count = (r1 - r0 - 1) * h->source_step + (h->taps - 1) * h->gap + 1;
-    const float *image = g->source + n * region.image_source;
-    float *to = table->patch;
-    for (ptrdiff_t ih = first; ih < first + count; ++ih, to += band) {
-        if (ih < 0 || ih >= h->source_size)
-            memset(to, 0, (size_t)band * sizeof *to);
-        else
-            fvi_conv_copy(to, image + ih * row, w->source_first, w->source_first + plan->band_w,
-                          w->source_size, g->depth);
+    const ptrdiff_t before = fvi_gather_max(0, -w->source_first) * g->depth;
+    const ptrdiff_t from = fvi_gather_max(0, w->source_first) * g->depth;
+    const ptrdiff_t floats = fvi_gather_min(row - from, band - before);
+    const ptrdiff_t end = fvi_gather_min(first + count, h->source_size);
+    if (!is_clear) memset(table->patch, 0, (size_t)((n1 - n0) * count * band) * sizeof(float));
+    for (ptrdiff_t n = n0; n < n1; ++n) {
+        const float *image = g->source + n * region.image_source + from;
+        float *to = table->patch + (n - n0) * count * band + before;
+        for (ptrdiff_t ih = fvi_gather_max(0, first); ih < end && floats > 0; ++ih)
+            memcpy(to + (ih - first) * band, image + ih * row, (size_t)floats * sizeof *to);
     }
     region.source = table->patch;
-    if (w->count == 1)
-        region.column_source = h->source_step * band; /* as gather_region_of has turned it */
-    else
-        region.row_source = h->source_step * band;
+    region.image_source = count * band;
+    region.row_source = h->source_step * band;
     region.tap_source = h->gap * band;
+    gather_turn(plan, &region, &rows, &columns);
     fvi_gather_run_region(plan, &region, table, p0, p1);
 }
 
@@ -185,9 +196,11 @@ static void gather_task(void *context, size_t task)
     const ptrdiff_t r1 = fvi_gather_min(plan->h.axis.count, r0 + plan->row_chunk);
     fvi_gather_table table;
     if (plan->band_rows > 0) {
-        for (ptrdiff_t n = n0; n < n1; ++n) {
+        for (ptrdiff_t n = n0; n < n1; n += plan->band_images) {
             for (ptrdiff_t r = r0; r < r1; r += plan->band_rows)
-                gather_band(plan, &table, n, r, fvi_gather_min(r1, r + plan->band_rows), p0, p1);
+                gather_band(plan, &table, n, fvi_gather_min(n1, n + plan->band_images), r,
+                            fvi_gather_min(r1, r + plan->band_rows), p0, p1,
+                            n > n0 && plan->band_rows >= plan->h.axis.count);
         }
         return;
     }
@@ -225,7 +238,11 @@ static void gather_plan_borders(fvi_gather_plan *plan)
         (fvi_gather_is_inside(h) && fvi_gather_is_inside(w)))
         return;
     const ptrdiff_t most = FVI_GATHER_PATCH / row, least = (h->taps - 1) * h->gap + 1;
-    if (most >= least) plan->band_rows = (most - least) / h->source_step + 1;
+    if (most < least) return;
+    plan->band_rows = (most - least) / h->source_step + 1;
+    plan->band_images = 1;
+    if (plan->band_rows >= h->count)
+        plan->band_images = most / ((h->count - 1) * h->source_step + least);
 }
 
 /* A single tile cannot earn back the packing: panels of whole vectors stay where they are. */

@@ -36,51 +36,61 @@ static void tiles_ahead(fvi_tile_rows *call, const fvi_gather_plan *plan,
     const ptrdiff_t bytes = table->count * (ptrdiff_t)sizeof(float),
                     before = p * table->tiles * table->depth;
     call->ahead_step = (ptrdiff_t)((double)(bytes * region->column_source) * share) + 1;
-    call->ahead += before * call->ahead_step;
+    call->ahead =
+        table->ahead + region->column_source * (ptrdiff_t)sizeof(float) + before * call->ahead_step;
     call->out_ahead_step = (ptrdiff_t)((double)(bytes * region->column_out) * share) + 1;
     call->out_ahead =
         (const char *)(table->out[table->tiles * table->count - 1] + region->column_out) +
         before * call->out_ahead_step;
 }
 
-/* The taps of the table times panel p. Meanwhile the first panel fetches what the next tile will be
-   the first to read, which lies behind the last that this one reads. */
-static void tiles_product(const fvi_gather_plan *plan, const fvi_gather_region *region,
-                          const fvi_gather_table *table, ptrdiff_t p, bool is_first, bool is_added,
-                          bool is_last)
+/* What all calls of a table have in common. */
+static fvi_tile_rows tiles_call(const fvi_gather_plan *plan, const fvi_gather_region *region,
+                                const fvi_gather_table *table, bool is_added, bool is_last)
 {
     const fvi_gather *g = plan->g;
-    const ptrdiff_t width = fvi_gather_width(plan, p);
-    const ptrdiff_t next = region->column_source * (ptrdiff_t)sizeof(float);
-    fvi_tile_rows call = {
+    return (fvi_tile_rows){
         .rows = table->rows,
-        .tiles = (size_t)table->tiles,
+        .tiles = 1,
         .pair_step = region->column_source,
         .shift = table->shift,
         .panel_row = table->panel_row,
         .taps = table->taps,
         .depth = (size_t)table->depth,
-        .panel = fvi_gather_panel(plan, plan->packs_late ? table->home : p),
-        .panel_step = (size_t)width,
         .out = table->out,
-        .out_at = (size_t)(p * plan->width),
         .groups = {table->groups[0], table->groups[1], table->groups[2]},
-        .tap_step = (size_t)(table->group_row * width),
         .out_step = region->column_out,
-        .start = g->start ? g->start + p * plan->width : NULL,
-        .columns = (int)fvi_gather_min(width, g->columns - p * plan->width),
-        .ahead = table->ahead + next,
-        .ahead_step =
-            is_first ? (ptrdiff_t)((double)(next * table->count) * table->per_step) + 1 : 0,
         .is_far = plan->is_far && !plan->is_stream,
         .is_added = is_added,
         .is_clipped = is_last && g->is_clipped,
         .mask = is_last ? g->mask : NULL,
         .mask_base = g->out,
-        .out_ahead = table->ahead,
     };
-    if (plan->is_stream) tiles_ahead(&call, plan, region, table, p);
-    tiles_kernel(plan, table, fvi_gather_vectors(plan, p))(&call);
+}
+
+/* The table's tiles of panels [p0, p1). Meanwhile the first of them fetches what the next tile will be
+   the first to read, which lies behind the last that this one reads. */
+static void tiles_panels(const fvi_gather_plan *plan, const fvi_gather_region *region,
+                         const fvi_gather_table *table, fvi_tile_rows *call, ptrdiff_t p0,
+                         ptrdiff_t p1)
+{
+    const fvi_gather *g = plan->g;
+    const ptrdiff_t next = region->column_source * (ptrdiff_t)sizeof(float);
+    call->tiles = (size_t)table->tiles;
+    call->ahead = table->ahead + next;
+    call->ahead_step = (ptrdiff_t)((double)(next * table->count) * table->per_step) + 1;
+    call->out_ahead = table->ahead;
+    for (ptrdiff_t p = p0; p < p1; ++p, call->ahead_step = 0) {
+        const ptrdiff_t width = fvi_gather_width(plan, p);
+        call->panel = fvi_gather_panel(plan, plan->packs_late ? table->home : p);
+        call->panel_step = (size_t)width;
+        call->tap_step = (size_t)(table->group_row * width);
+        call->out_at = (size_t)(p * plan->width);
+        call->start = g->start ? g->start + p * plan->width : NULL;
+        call->columns = (int)fvi_gather_min(width, g->columns - p * plan->width);
+        if (plan->is_stream) tiles_ahead(call, plan, region, table, p);
+        tiles_kernel(plan, table, fvi_gather_vectors(plan, p))(call);
+    }
 }
 
 /* One tap, fewer columns than a vector has lanes: its vectors are read from the weights as they lie,
@@ -198,17 +208,14 @@ static bool tiles_is_next(const fvi_gather_plan *plan, const fvi_gather_table *t
 }
 
 static void tiles_tile(const fvi_gather_plan *plan, const fvi_gather_region *region,
-                       fvi_gather_table *table, ptrdiff_t p0, ptrdiff_t p1, ptrdiff_t t0,
-                       bool is_last)
+                       fvi_gather_table *table, fvi_tile_rows *call, ptrdiff_t p0, ptrdiff_t p1)
 {
-    const bool is_added = plan->g->is_added || t0 > 0;
     if (plan->is_thin && table->taps > 0) {
         tiles_thin(plan, region, table);
         return;
     }
     if (p0 < plan->direct) tiles_direct(plan, region, table, p0, fvi_gather_min(p1, plan->direct));
-    for (ptrdiff_t p = fvi_gather_max(p0, plan->direct); p < p1; ++p)
-        tiles_product(plan, region, table, p, p == p0, is_added, is_last);
+    tiles_panels(plan, region, table, call, fvi_gather_max(p0, plan->direct), p1);
 }
 
 /* All tiles of a region, panels [p0, p1), taps [t0, ...) as the table has them. */
@@ -223,6 +230,7 @@ static void tiles_tiles(const fvi_gather_plan *plan, const fvi_gather_region *re
     table->image = table->row = table->column = 0;
     const ptrdiff_t tall = table->is_paired ? plan->tall : plan->tiles->rows_max;
     const ptrdiff_t last = table->taps > 0 ? table->shift[table->taps - 1] : 0;
+    fvi_tile_rows call = tiles_call(plan, region, table, plan->g->is_added || t0 > 0, is_last);
     table->lines = 0;
     for (ptrdiff_t done = 0; done < all; done += part) {
         for (ptrdiff_t left = part; left > 0;) {
@@ -232,7 +240,7 @@ static void tiles_tiles(const fvi_gather_plan *plan, const fvi_gather_region *re
                 left -= table->count;
             tiles_fill(region, table, before - left);
             table->ahead = (const char *)(table->rows[before - left - 1] + last);
-            tiles_tile(plan, region, table, p0, p1, t0, is_last);
+            tiles_tile(plan, region, table, &call, p0, p1);
         }
     }
 }
@@ -322,6 +330,7 @@ static void tiles_lines(const fvi_gather_plan *plan, const fvi_gather_region *re
     const ptrdiff_t last =
         (region->tap_h1 - region->tap_h0 - 1) * region->tap_source +
         (region->tap_w1 - region->tap_w0 - 1) * plan->g->w.gap * plan->g->source_pitch;
+    fvi_tile_rows call = tiles_call(plan, region, table, plan->g->is_added, true);
     table->tiles = 1;
     for (ptrdiff_t l = 0; l < all; l += table->lines) {
         table->lines = fvi_gather_min(together, all - l);
@@ -339,8 +348,7 @@ static void tiles_lines(const fvi_gather_plan *plan, const fvi_gather_region *re
             table->count = fvi_gather_ceil(left, t);
             table->ahead = (const char *)(table->rows[table->lines - 1] + last +
                                           (table->count - 1) * region->column_source);
-            for (ptrdiff_t p = p0; p < p1; ++p)
-                tiles_product(plan, region, table, p, p == p0, plan->g->is_added, true);
+            tiles_panels(plan, region, table, &call, p0, p1);
             for (ptrdiff_t i = 0; i < table->lines; ++i) {
                 table->rows[i] += table->count * region->column_source;
                 table->out[i] += table->count * region->column_out;

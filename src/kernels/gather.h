@@ -31,6 +31,7 @@ typedef struct fvi_gather_plan {
     bool is_merged;         /* the taps of a kernel row are one long tap */
     ptrdiff_t band_w;       /* pixels of a row that is copied with its border */
     ptrdiff_t band_rows;    /* output rows whose source rows are copied together; 0: none is */
+    ptrdiff_t band_images;  /* and of how many images */
     ptrdiff_t tall;         /* rows of the largest tile */
     ptrdiff_t tiles_most;   /* that one call makes */
     ptrdiff_t line_most;    /* pixels of the largest tile of lines; 0: none */
