@@ -427,15 +427,16 @@ static void test_chosen_geometries(void **state)
         {3, {14, 30, 96, 96, 3, 3, 1, 1, 1, 1, 1, 1, 14, 30, 96}},  /* several channel groups */
         {2, {6, 30, 210, 210, 3, 3, 1, 1, 1, 1, 1, 1, 6, 30, 210}}, /* rows in pieces */
         {2, {6, 61, 210, 210, 3, 3, 2, 2, 1, 1, 1, 1, 3, 31, 210}},
-        {2, {56, 40, 64, 64, 3, 3, 1, 1, 1, 1, 1, 1, 56, 40, 64}}, /* bands, shards */
-        {2, {29, 29, 40, 40, 3, 3, 2, 2, 1, 1, 0, 0, 14, 14, 40}}, /* strides */
-        {2, {21, 17, 24, 24, 5, 5, 1, 1, 1, 1, 2, 2, 21, 17, 24}}, /* 25 taps */
-        {2, {20, 33, 16, 16, 5, 5, 2, 2, 1, 1, 2, 2, 10, 17, 16}}, /* and strides */
-        {2, {12, 12, 33, 33, 7, 7, 1, 1, 1, 1, 3, 3, 12, 12, 33}}, /* 49 taps */
-        {2, {11, 13, 7, 91, 3, 3, 1, 1, 1, 1, 1, 1, 11, 13, 7}},   /* multiplier 13 */
-        {2, {6, 5, 3, 300, 3, 2, 2, 1, 1, 1, 1, 0, 3, 4, 3}},      /* multiplier 100 */
-        {2, {9, 10, 70, 140, 3, 3, 1, 1, 1, 1, 1, 1, 9, 10, 70}},  /* multiplier 2 */
-        {2, {5, 5, 17, 17, 2, 3, 3, 4, 1, 1, 0, 0, 2, 1, 17}},     /* strides beyond the kernel */
+        {1, {5, 14, 1030, 1030, 3, 3, 1, 1, 1, 1, 1, 1, 5, 14, 1030}}, /* a page and more apart */
+        {2, {56, 40, 64, 64, 3, 3, 1, 1, 1, 1, 1, 1, 56, 40, 64}},     /* bands, shards */
+        {2, {29, 29, 40, 40, 3, 3, 2, 2, 1, 1, 0, 0, 14, 14, 40}},     /* strides */
+        {2, {21, 17, 24, 24, 5, 5, 1, 1, 1, 1, 2, 2, 21, 17, 24}},     /* 25 taps */
+        {2, {20, 33, 16, 16, 5, 5, 2, 2, 1, 1, 2, 2, 10, 17, 16}},     /* and strides */
+        {2, {12, 12, 33, 33, 7, 7, 1, 1, 1, 1, 3, 3, 12, 12, 33}},     /* 49 taps */
+        {2, {11, 13, 7, 91, 3, 3, 1, 1, 1, 1, 1, 1, 11, 13, 7}},       /* multiplier 13 */
+        {2, {6, 5, 3, 300, 3, 2, 2, 1, 1, 1, 1, 0, 3, 4, 3}},          /* multiplier 100 */
+        {2, {9, 10, 70, 140, 3, 3, 1, 1, 1, 1, 1, 1, 9, 10, 70}},      /* multiplier 2 */
+        {2, {5, 5, 17, 17, 2, 3, 3, 4, 1, 1, 0, 0, 2, 1, 17}}, /* strides beyond the kernel */
         {2, {3, 5, 18, 18, 2, 2, 1, 1, 1, 1000000000, 3, 1000000000, 1, 3, 18}}, /* huge dilation */
         {2, {10, 10, 20, 20, 3, 3, 1, 1, 3, 2, 3, 2, 10, 10, 20}},               /* dilation */
         {3, {4, 4, 5, 5, 4, 4, 1, 1, 1, 1, 0, 0, 1, 1, 5}},    /* the kernel covers the image */
@@ -458,25 +459,30 @@ static void test_chosen_geometries(void **state)
         check_case(list[i].g, list[i].N, 1000 + i, true);
 }
 
-/* A 3x3 kernel on channels apart: rows of every width, with every way to meet their ends. */
-static void test_depthwise_rows(void **state)
+/* Channels apart under a kernel 3 or 5 wide: rows of every width, with every way to meet their ends. */
+static void depthwise_rows(int taps, uint64_t seed)
 {
-    (void)state;
-    static const int channel_counts[] = {5, 16, 24, 48};
-    uint64_t seed = 3000;
+    static const int channel_counts[] = {5, 16, 24, 48, 40};
     for (int W = 1; W < 14; ++W) {
-        for (int pad = 0; pad < 3; ++pad) {
+        for (int pad = 0; pad < taps; ++pad) {
             for (int stride = 1; stride < 3; ++stride, ++seed) {
                 const int C = channel_counts[seed % FVI_COUNT(channel_counts)];
                 const int SH = seed % 5 == 0 ? 3 - stride : stride, DH = seed % 7 == 0 ? 2 : 1;
-                const int H = 1 + (int)(seed / 3 % 9);
-                const int OW = axis_out(W, 3, stride, 1, pad, (pad + (int)seed) % 3);
-                const int OH = axis_out(H, 3, SH, DH, 1, 2);
-                const fvi_conv g = {H, W, C, C, 3, 3, SH, stride, DH, 1, 1, pad, OH, OW, C};
+                const int H = 1 + (int)(seed / 3 % 9), top = (taps - 1) / 2;
+                const int OW = axis_out(W, taps, stride, 1, pad, (pad + (int)seed) % taps);
+                const int OH = axis_out(H, taps, SH, DH, top, taps - 1);
+                const fvi_conv g = {H, W, C, C, taps, taps, SH, stride, DH, 1, top, pad, OH, OW, C};
                 if (OW > 0 && OH > 0) check_case(g, 2, seed, seed % 8 == 0);
             }
         }
     }
+}
+
+static void test_depthwise_rows(void **state)
+{
+    (void)state;
+    depthwise_rows(3, 3000);
+    depthwise_rows(5, 4000);
 }
 
 static void test_empty_batch(void **state)

@@ -17,6 +17,8 @@
 #define DEPTHWISE_SUMS 32768     /* floats of x that a call sums over */
 #define DEPTHWISE_PIECE 512      /* floats of x's row that a strip is wide */
 #define DEPTHWISE_PLACES 6       /* fewest outputs of it */
+#define DEPTHWISE_NARROW 32      /* most floats of a pixel, */
+#define DEPTHWISE_WIDE 1024      /* or fewest, of which rows are better strips than pairs */
 #define DEPTHWISE_UNIT 16        /* floats of the widest vector */
 #define DEPTHWISE_SHARD 1024     /* fewest pixels worth a shard */
 #define DEPTHWISE_COPIES 262144  /* most floats of all shards' copies */
@@ -29,8 +31,8 @@ typedef struct depthwise_plan {
     ptrdiff_t spread, fold; /* how many of them one channel of the source, of out has */
     fvi_depthwise_kind kind;
     ptrdiff_t inside_from, inside_to; /* places of a row at which no tap leaves the image */
-    fvi_depthwise_rows_fn *pair;      /* for two rows together, or NULL */
     ptrdiff_t each;                   /* channels of out that a call has */
+    bool has_pairs;                   /* kernels for two rows together */
     bool has_strips;                  /* kernels for rows under a kernel 3 wide */
     bool has_left, has_right;         /* which have an output more on that side */
 } depthwise_plan;
@@ -73,9 +75,9 @@ static depthwise_taps depthwise_axis(const fvi_gather_axis *a, ptrdiff_t i)
    where place 0 begins, as offsets. */
 typedef struct depthwise_row {
     fvi_depthwise_rows call;
-    ptrdiff_t source, weights, out;
+    ptrdiff_t source, weights, weights_below, out;
     ptrdiff_t channels; /* of out */
-    bool has_taps;
+    bool has_taps, is_pair;
 } depthwise_row;
 
 static depthwise_row depthwise_begin(const depthwise_plan *plan, ptrdiff_t image, ptrdiff_t i,
@@ -137,6 +139,28 @@ static void depthwise_fold(const depthwise_row *row, fvi_depthwise_rows_fn *run)
     }
 }
 
+/* Rows i and i + 1 together. */
+static depthwise_row depthwise_begin_pair(const depthwise_plan *plan, ptrdiff_t image, ptrdiff_t i)
+{
+    depthwise_row row = depthwise_begin(plan, image, i, 0);
+    const depthwise_row below = depthwise_begin(plan, image, i + 1, 0);
+    row.is_pair = true;
+    row.call.skip = (below.source - row.source) / row.call.gap_h;
+    row.call.taps_below = below.call.taps_h;
+    row.call.out_below = below.out - row.out;
+    row.weights_below = below.weights - row.weights;
+    return row;
+}
+
+static fvi_depthwise_rows_fn *depthwise_kernel(const depthwise_plan *plan, bool is_pair,
+                                               ptrdiff_t taps)
+{
+    const fvi_depthwise_table *table = plan->table;
+    const bool is_usual = taps == plan->g->w.taps || plan->spread > 1;
+    if (is_pair) return is_usual ? table->pairs[plan->kind] : table->pair_edge[taps];
+    return table->rows[is_usual ? plan->kind : FVI_DEPTHWISE_ANY];
+}
+
 /* Outputs [j, j + outs) of a row; they meet the same taps. */
 static void depthwise_outs(const depthwise_plan *plan, depthwise_row *row, ptrdiff_t j,
                            ptrdiff_t outs, depthwise_taps taps)
@@ -145,20 +169,20 @@ static void depthwise_outs(const depthwise_plan *plan, depthwise_row *row, ptrdi
     fvi_depthwise_rows *call = &row->call;
     const ptrdiff_t to = row->out + j * call->out_step;
     const bool has_taps = row->has_taps && taps.count > 0;
-    const bool is_usual = taps.count == g->w.taps || plan->spread > 1;
     call->source = g->source;
     call->weights = g->weights;
     if (has_taps) {
         call->source += row->source + j * call->source_step + taps.first * call->gap_w;
         call->weights += row->weights + taps.first * call->weight_w;
     }
+    call->weights_below = call->weights + row->weights_below;
     const ptrdiff_t taps_h = call->taps_h;
     call->taps_h = has_taps ? taps_h : 0;
     call->taps_w = taps.count;
     call->out = g->out + to;
     call->mask = g->mask ? g->mask + to : NULL;
     call->outs = outs;
-    fvi_depthwise_rows_fn *run = plan->table->rows[is_usual ? plan->kind : FVI_DEPTHWISE_ANY];
+    fvi_depthwise_rows_fn *run = depthwise_kernel(plan, row->is_pair, taps.count);
     if (plan->fold > 1)
         depthwise_fold(row, run);
     else
@@ -166,48 +190,33 @@ static void depthwise_outs(const depthwise_plan *plan, depthwise_row *row, ptrdi
     call->taps_h = taps_h;
 }
 
-/* A row of out, all channels of it: contiguous, a few pixels at a time. Places
-   [from, to) are left out. */
-static void depthwise_run_row(const depthwise_plan *plan, ptrdiff_t image, ptrdiff_t i,
-                              ptrdiff_t from, ptrdiff_t to)
+/* The outputs of a row or a pair, a few pixels at a time: all of their channels come before the next
+   pixel, so that what is read and written is contiguous. Places [from, to) are left out. */
+static void depthwise_run_row(const depthwise_plan *plan, depthwise_row *row, ptrdiff_t from,
+                              ptrdiff_t to)
 {
     const fvi_gather *g = plan->g;
-    for (ptrdiff_t c = 0; c < plan->sums / plan->fold; c += plan->each) {
-        depthwise_row row = depthwise_begin(plan, image, i, c);
-        for (ptrdiff_t j = 0, outs; j < g->w.count; j += outs) {
-            if (j == from && j < to) {
-                outs = to - from;
-            } else if (j >= plan->inside_from && j < plan->inside_to) {
-                outs = plan->inside_to - j;
-                if (plan->fold > 1) outs = depthwise_min(outs, FVI_DEPTHWISE_OUTS);
-                depthwise_outs(plan, &row, j, outs, (depthwise_taps){0, g->w.taps});
-            } else {
-                outs = 1;
-                depthwise_outs(plan, &row, j, outs, depthwise_axis(&g->w, j));
-            }
+    for (ptrdiff_t j = 0, outs; j < g->w.count; j += outs) {
+        outs = 1;
+        if (j == from && j < to) {
+            outs = to - from;
+            continue;
         }
+        if (j >= plan->inside_from && j < plan->inside_to) {
+            outs = plan->inside_to - j;
+            if (plan->fold > 1) outs = depthwise_min(outs, FVI_DEPTHWISE_OUTS);
+        }
+        depthwise_outs(plan, row, j, outs, depthwise_axis(&g->w, j));
     }
 }
 
-/* Rows i and i + 1, of which no tap leaves the source above or below. */
-static void depthwise_run_pair(const depthwise_plan *plan, ptrdiff_t image, ptrdiff_t i)
+static void depthwise_run_single(const depthwise_plan *plan, ptrdiff_t image, ptrdiff_t i,
+                                 ptrdiff_t from, ptrdiff_t to)
 {
-    const fvi_gather *g = plan->g;
-    const ptrdiff_t j = plan->inside_from;
-    depthwise_row row = depthwise_begin(plan, image, i, 0);
-    fvi_depthwise_rows *call = &row.call;
-    const ptrdiff_t out = row.out + j * call->out_step;
-    call->source = g->source + row.source + j * call->source_step;
-    call->weights = g->weights + row.weights;
-    call->taps_w = g->w.taps;
-    call->out = g->out + out;
-    call->mask = g->mask ? g->mask + out : NULL;
-    call->outs = plan->inside_to - j;
-    call->skip = g->h.source_step;
-    call->out_below = g->h.step * g->out_w * g->out_pitch;
-    plan->pair(call);
-    depthwise_run_row(plan, image, i, j, plan->inside_to);
-    depthwise_run_row(plan, image, i + 1, j, plan->inside_to);
+    for (ptrdiff_t c = 0; c < plan->sums / plan->fold; c += plan->each) {
+        depthwise_row row = depthwise_begin(plan, image, i, c);
+        depthwise_run_row(plan, &row, from, to);
+    }
 }
 
 /* Pieces of a row, or of two, narrow enough that what several kernel rows read stays in the nearest
@@ -224,17 +233,14 @@ static void depthwise_run_strips(const depthwise_plan *plan, ptrdiff_t image, pt
 {
     const fvi_gather *g = plan->g;
     const ptrdiff_t from = plan->inside_from, places = plan->inside_to - from;
-    const ptrdiff_t line = g->w.source_size * g->source_pitch;
     depthwise_row row = depthwise_begin(plan, image, i, 0);
     fvi_depthwise_rows *call = &row.call;
     const ptrdiff_t pieces = depthwise_pieces(places, call->source_step);
-    fvi_depthwise_rows_fn *run = rows > 1
-                                     ? plan->table->along_pair
-                                     : plan->table->along[g->w.source_step - 1][call->taps_h - 2];
+    fvi_depthwise_rows_fn *run =
+        rows > 1 ? plan->table->along_pair : plan->table->along[call->taps_h - 2];
     call->weights = g->weights + row.weights;
     call->out_below = g->h.step * g->out_w * g->out_pitch;
-    call->source_ahead_row = line * (ptrdiff_t)sizeof(float);
-    call->out_ahead_row = call->out_below * (ptrdiff_t)sizeof(float);
+    call->ahead_row = call->out_below * (ptrdiff_t)sizeof(float);
     for (ptrdiff_t p = 0; p < pieces; ++p) {
         const ptrdiff_t j = from + places * p / pieces, out = row.out + j * call->out_step;
         call->source = g->source + row.source + j * call->source_step;
@@ -243,33 +249,30 @@ static void depthwise_run_strips(const depthwise_plan *plan, ptrdiff_t image, pt
         call->outs = from + places * (p + 1) / pieces - j;
         call->has_left = p == 0 && plan->has_left;
         call->has_right = p == pieces - 1 && plan->has_right;
-        call->source_ahead = (const char *)(call->source + (rows - 1) * g->h.source_step * line +
-                                            ((call->taps_h - 1) * g->h.gap + 1) * line);
-        call->out_ahead = (const char *)(call->out + rows * call->out_below);
+        call->ahead = (const char *)(call->out + rows * call->out_below);
         run(call);
     }
     const ptrdiff_t to = plan->inside_to + plan->has_right;
     for (ptrdiff_t r = i; r < i + rows; ++r)
-        depthwise_run_row(plan, image, r, from - plan->has_left, to);
+        depthwise_run_single(plan, image, r, from - plan->has_left, to);
 }
 
 static void depthwise_run_rows(const depthwise_plan *plan, ptrdiff_t image, ptrdiff_t i0,
                                ptrdiff_t i1)
 {
-    const fvi_gather_axis *h = &plan->g->h;
     for (ptrdiff_t i = i0; i < i1; ++i) {
-        const ptrdiff_t taps = depthwise_axis(h, i).count;
+        const ptrdiff_t taps = depthwise_axis(&plan->g->h, i).count;
+        const ptrdiff_t below = i + 1 < i1 ? depthwise_axis(&plan->g->h, i + 1).count : 0;
         if (plan->has_strips && (taps == 2 || taps == 3)) {
-            const bool is_pair = taps == 3 && h->source_step == 1 && h->gap == 1 &&
-                                 plan->g->w.source_step == 1 && i + 1 < i1 &&
-                                 depthwise_axis(h, i + 1).count == 3;
+            const bool is_pair = taps == 3 && below == 3;
             depthwise_run_strips(plan, image, i, 1 + is_pair);
             i += is_pair;
-        } else if (plan->pair && i + 1 < i1 && taps == h->taps &&
-                   depthwise_axis(h, i + 1).count == h->taps)
-            depthwise_run_pair(plan, image, i++);
-        else
-            depthwise_run_row(plan, image, i, 0, 0);
+        } else if (plan->has_pairs && taps > 0 && below > 0) {
+            depthwise_row row = depthwise_begin_pair(plan, image, i++);
+            depthwise_run_row(plan, &row, 0, 0);
+        } else {
+            depthwise_run_single(plan, image, i, 0, 0);
+        }
     }
 }
 
@@ -285,8 +288,9 @@ static void depthwise_task(void *context, size_t task)
     const ptrdiff_t image = (ptrdiff_t)task / job->bands, band = (ptrdiff_t)task % job->bands;
     for (ptrdiff_t p = 0; p < job->parts; ++p) {
         const depthwise_plan *plan = &job->plan[p];
-        const ptrdiff_t rows = plan->g->h.count;
-        depthwise_run_rows(plan, image, rows * band / job->bands, rows * (band + 1) / job->bands);
+        const ptrdiff_t rows = plan->g->h.count, pairs = (rows + 1) / 2;
+        depthwise_run_rows(plan, image, pairs * band / job->bands * 2,
+                           depthwise_min(rows, pairs * (band + 1) / job->bands * 2));
     }
 }
 
@@ -318,12 +322,14 @@ static depthwise_plan depthwise_plan_of(const fvi_kernels *k, const fvi_gather *
     if (last >= 0) plan.inside_to = depthwise_min(w->count, last / w->source_step + 1);
     /* of a call: what is to be added up must fit */
     plan.each = plan.fold > 1 ? depthwise_max(1, DEPTHWISE_FOLD / plan.fold) : plan.sums;
-    if (plan.spread == 1 && plan.fold == 1 && !g->is_added && plan.sums >= k->depthwise->lanes &&
-        g->h.gap == 1 && g->h.source_step < g->h.taps && plan.inside_from < plan.inside_to)
-        plan.pair = k->depthwise->pairs[plan.kind];
-    plan.has_strips = plan.spread == 1 && plan.fold == 1 && !g->is_added && w->taps == 3 &&
-                      w->gap == 1 && w->source_step <= 2 && plan.inside_from < plan.inside_to &&
-                      plan.sums >= k->depthwise->lanes && k->depthwise->along_pair;
+    if (plan.spread > 1 || plan.fold > 1 || g->is_added || plan.sums < k->depthwise->lanes ||
+        g->h.gap > 1)
+        return plan;
+    plan.has_pairs = k->depthwise->pairs[plan.kind] && g->h.source_step < g->h.taps &&
+                     depthwise_axis(w, 0).count > 0 && depthwise_axis(w, w->count - 1).count > 0;
+    plan.has_strips = k->depthwise->along_pair && plan.kind == FVI_DEPTHWISE_3_1 &&
+                      g->h.source_step == 1 && plan.inside_from < plan.inside_to &&
+                      (plan.sums <= DEPTHWISE_NARROW || plan.sums >= DEPTHWISE_WIDE);
     if (!plan.has_strips) return plan;
     const depthwise_taps before = depthwise_axis(w, plan.inside_from - 1);
     const depthwise_taps after = depthwise_axis(w, plan.inside_to);

@@ -6,6 +6,8 @@
 #include "kernels/kernels.h"
 
 #define FVI_DEPTHWISE_OUTS 6 /* most neighbouring outputs whose sums are made together */
+#define FVI_DEPTHWISE_PAIR 4 /* the same of each of two rows */
+#define FVI_DEPTHWISE_EDGE 4 /* most taps in a row of an output at an edge */
 #define FVI_DEPTHWISE_TAPS 9 /* most taps of a call that sums their gradients */
 
 /* Neighbouring outputs of one row: out[o*out_step + c] = start[c] + sum over the taps of
@@ -18,20 +20,22 @@ typedef struct fvi_depthwise_rows {
     float *out;
     ptrdiff_t out_step;
     ptrdiff_t outs, channels;
-    ptrdiff_t spread;    /* channels of out for each of the source; above 1: FVI_DEPTHWISE_SPREAD */
-    const float *start;  /* [channels] or NULL: zero; not when is_added */
-    const float *mask;   /* NULL, or lies like out: a sum stays where it is above 0, and is 0
+    ptrdiff_t spread;   /* channels of out for each of the source; above 1: FVI_DEPTHWISE_SPREAD */
+    const float *start; /* [channels] or NULL: zero; not when is_added */
+    const float *mask;  /* NULL, or lies like out: a sum stays where it is above 0, and is 0
                             elsewhere */
-    ptrdiff_t skip;      /* of a pair: the second row begins at this kernel row of the first, */
-    ptrdiff_t out_below; /* and its outputs lie so far from the first's */
-    bool is_added;       /* start from what out holds */
-    bool is_clipped;     /* what is below 0 at the end is 0 */
+    bool is_added;      /* start from what out holds */
+    bool is_clipped;    /* what is below 0 at the end is 0 */
+    /* of two rows: where the outputs of the one below lie. Of a pair, that one begins at kernel row
+       skip <= taps_h of the one above, and has taps and weights of its own. */
+    ptrdiff_t out_below, skip, taps_below;
+    const float *weights_below;
     /* of a strip: one more output before these misses the first tap of each kernel row, one behind
-       them the last; and what will be read and written next, contiguous where these outputs of all
-       channels are: rows of the source, of out */
+       them the last; and rows of out that will be written next, contiguous where these outputs of
+       all channels are */
     bool has_left, has_right;
-    const char *source_ahead, *out_ahead;
-    ptrdiff_t source_ahead_row, out_ahead_row;
+    const char *ahead;
+    ptrdiff_t ahead_row;
 } fvi_depthwise_rows;
 
 /* Gradients of so many taps over a rectangle of outputs: dw[place[t] + c] += sum of
@@ -132,14 +136,15 @@ typedef enum fvi_depthwise_kind {
 struct fvi_depthwise_table {
     int lanes;
     fvi_depthwise_rows_fn *rows[FVI_DEPTHWISE_KINDS];
-    /* the same for two rows of outputs with all their taps; channels >= lanes, not is_added; NULL:
-       there is none */
+    /* the same for two rows of outputs that share rows of the source; channels >= lanes, not
+       is_added; NULL: there is none. At an edge: of one output each with so many taps in a row. */
     fvi_depthwise_rows_fn *pairs[FVI_DEPTHWISE_KINDS];
-    /* strips: a row of outputs, or two below each other, of a kernel 3 wide with gap 1; channels >=
-       lanes, not is_added; NULL: there is none. */
-    fvi_depthwise_rows_fn *along[2][2];                  /* [step - 1][kernel rows - 2] */
-    fvi_depthwise_rows_fn *along_pair;                   /* of three kernel rows and step 1 */
-    fvi_depthwise_sums_fn *sums[FVI_DEPTHWISE_TAPS + 1]; /* of so many taps, spread 1 */
+    fvi_depthwise_rows_fn *pair_edge[FVI_DEPTHWISE_EDGE + 1];
+    /* strips: a row of outputs, or two below each other, of a kernel 3 wide with gap and step 1;
+       channels >= lanes, not is_added; NULL: there is none. */
+    fvi_depthwise_rows_fn *along[2]; /* [kernel rows - 2] */
+    fvi_depthwise_rows_fn *along_pair;
+    fvi_depthwise_sums_fn *sums[FVI_DEPTHWISE_TAPS + 1];        /* of so many taps, spread 1 */
     fvi_depthwise_sums_fn *spread_sums[FVI_DEPTHWISE_TAPS + 1]; /* spread above 1 */
     fvi_depthwise_strip_fn *strips[2][2]; /* [step - 1][kernel rows - 2], one row of outputs */
     fvi_depthwise_strip_fn *strip_pair;   /* two, of three kernel rows and step 1, or NULL */

@@ -49,6 +49,7 @@ static inline __attribute__((always_inline)) void avx2_store_bytes(uint8_t *p, _
 #include "kernels/kernels_planes_pool.h"
 #include "kernels/kernels_planes.h"
 #include "kernels/kernels_depthwise.h"
+#include "kernels/kernels_depthwise_pairs.h"
 #include "kernels/kernels_depthwise_strips.h"
 #include "kernels/kernels_groups.h"
 #include "kernels/kernels_depthwise_sums.h"

@@ -124,6 +124,7 @@ static inline __attribute__((always_inline)) void avx512_turn(float *to, ptrdiff
 #include "kernels/kernels_planes_pool.h"
 #include "kernels/kernels_planes.h"
 #include "kernels/kernels_depthwise.h"
+#include "kernels/kernels_depthwise_pairs.h"
 #include "kernels/kernels_depthwise_strips.h"
 #include "kernels/kernels_groups.h"
 #include "kernels/kernels_depthwise_sums.h"

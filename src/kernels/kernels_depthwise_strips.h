@@ -71,13 +71,11 @@ FVI_INLINE void FVI_NAME(depthwise_place)(const fvi_depthwise_rows *call, FVI_VE
 /* One block of channels of a strip. */
 FVI_INLINE void FVI_NAME(depthwise_along)(const fvi_depthwise_rows *call,
                                           const FVI_NAME(depthwise_block) * b, const int rows,
-                                          const int taps_h, const int step, const bool is_plain)
+                                          const int taps_h, const bool is_plain)
 {
     const int mode = FVI_DEPTHWISE_WHOLE, all = rows + taps_h - 1, size = (int)sizeof(FVI_VECTOR);
     const ptrdiff_t row = call->gap_h, pixel = call->gap_w;
-    const ptrdiff_t ahead = b->c * call->outs * (ptrdiff_t)sizeof(float);
-    const char *source_ahead = call->source_ahead + step * ahead;
-    const char *out_ahead = call->out_ahead + ahead;
+    const char *ahead = call->ahead + b->c * call->outs * (ptrdiff_t)sizeof(float);
     const float *x = call->source;
     FVI_VECTOR w[3][3], window[4][3];
     FVI_UNROLL
@@ -85,28 +83,23 @@ FVI_INLINE void FVI_NAME(depthwise_along)(const fvi_depthwise_rows *call,
         w[t / 3][t % 3] = FVI_NAME(depthwise_load)(
             call->weights + t / 3 * call->weight_h + t % 3 * call->weight_w, b, mode);
     if (call->has_left) {
-        FVI_NAME(depthwise_slide)(window, x - step * pixel, row, pixel, b, all, 0, 1, 3, mode);
+        FVI_NAME(depthwise_slide)(window, x - pixel, row, pixel, b, all, 0, 1, 3, mode);
         FVI_NAME(depthwise_place)
         (call, window, w, -call->out_step, b, rows, taps_h, 0, 1, 3, is_plain);
     }
-    FVI_NAME(depthwise_slide)(window, x, row, pixel, b, all, 0, 0, 3 - step, mode);
+    FVI_NAME(depthwise_slide)(window, x, row, pixel, b, all, 0, 0, 2, mode);
     ptrdiff_t at = 0, left = call->outs;
     while (left > 0) {
         FVI_UNROLL
         for (int u = 0; u < 3; ++u) {
-            const int first = u * step % 3;
-            /* with step 1, the processor sees by itself what is read next */
-            FVI_NAME(depthwise_fetch)
-            (source_ahead, call->source_ahead_row, out_ahead, call->out_ahead_row,
-             step > 1 ? step : 0, rows, step);
-            FVI_NAME(depthwise_slide)
-            (window, x, row, pixel, b, all, first, 3 - step, 3, mode);
-            FVI_NAME(depthwise_place)
-            (call, window, w, at, b, rows, taps_h, first, 0, 3, is_plain);
-            x += step * pixel;
+            FVI_UNROLL
+            for (int r = 0; r < rows; ++r) /* what is read next the processor sees by itself */
+                FVI_PREFETCH(ahead + r * call->ahead_row);
+            FVI_NAME(depthwise_slide)(window, x, row, pixel, b, all, u, 2, 3, mode);
+            FVI_NAME(depthwise_place)(call, window, w, at, b, rows, taps_h, u, 0, 3, is_plain);
+            x += pixel;
             at += call->out_step;
-            source_ahead += step * size;
-            out_ahead += size;
+            ahead += size;
             FVI_KEEP(x); /* one address each, not one for each place of the loop */
             FVI_KEEP(at);
             if (--left == 0) break;
@@ -120,29 +113,26 @@ FVI_INLINE void FVI_NAME(depthwise_along)(const fvi_depthwise_rows *call,
 
 /* Whole vectors of channels; a last one that reaches over the end begins before its place. */
 FVI_INLINE void FVI_NAME(depthwise_blocks)(const fvi_depthwise_rows *call, const int rows,
-                                           const int taps_h, const int step, const bool is_plain)
+                                           const int taps_h, const bool is_plain)
 {
     for (ptrdiff_t c = 0; c < call->channels; c += FVI_LANES) {
         if (c + FVI_LANES > call->channels) c = call->channels - FVI_LANES;
         const FVI_NAME(depthwise_block) b = FVI_NAME(depthwise_begin)(c, 0, 1, FVI_DEPTHWISE_WHOLE);
-        FVI_NAME(depthwise_along)(call, &b, rows, taps_h, step, is_plain);
+        FVI_NAME(depthwise_along)(call, &b, rows, taps_h, is_plain);
     }
 }
 
-#define FVI_DEPTHWISE_ALONG(rows, taps_h, step)                                                    \
-    static void FVI_NAME(depthwise_along_##rows##_##taps_h##_##step)(                              \
-        const fvi_depthwise_rows *given)                                                           \
+#define FVI_DEPTHWISE_ALONG(rows, taps_h)                                                          \
+    static void FVI_NAME(depthwise_along_##rows##_##taps_h)(const fvi_depthwise_rows *given)       \
     {                                                                                              \
         const fvi_depthwise_rows call = *given; /* a copy that no store can reach */               \
         if (call.mask || call.is_clipped)                                                          \
-            FVI_NAME(depthwise_blocks)(&call, rows, taps_h, step, false);                          \
+            FVI_NAME(depthwise_blocks)(&call, rows, taps_h, false);                                \
         else                                                                                       \
-            FVI_NAME(depthwise_blocks)(&call, rows, taps_h, step, true);                           \
+            FVI_NAME(depthwise_blocks)(&call, rows, taps_h, true);                                 \
     }
-FVI_DEPTHWISE_ALONG(1, 2, 1)
-FVI_DEPTHWISE_ALONG(1, 3, 1)
-FVI_DEPTHWISE_ALONG(1, 2, 2)
-FVI_DEPTHWISE_ALONG(1, 3, 2)
-FVI_DEPTHWISE_ALONG(2, 3, 1)
+FVI_DEPTHWISE_ALONG(1, 2)
+FVI_DEPTHWISE_ALONG(1, 3)
+FVI_DEPTHWISE_ALONG(2, 3)
 
 #endif

@@ -210,6 +210,8 @@ static const fvi_depthwise_table FVI_NAME(depthwise) = {
             [FVI_DEPTHWISE_5_1] = FVI_NAME(depthwise_pair_5_1),
             [FVI_DEPTHWISE_5_2] = FVI_NAME(depthwise_pair_5_2),
         },
+    .pair_edge = {NULL, FVI_NAME(depthwise_edge_1), FVI_NAME(depthwise_edge_2),
+                  FVI_NAME(depthwise_edge_3), FVI_NAME(depthwise_edge_4)},
 #endif
     .sums = {FVI_DEPTHWISE_EACH_SUM(FVI_DEPTHWISE_SUM_ENTRY)},
     .spread_sums = {FVI_DEPTHWISE_EACH_SUM(FVI_DEPTHWISE_SPREAD_ENTRY)},
@@ -217,9 +219,8 @@ static const fvi_depthwise_table FVI_NAME(depthwise) = {
                {FVI_NAME(depthwise_strip_1_2_2), FVI_NAME(depthwise_strip_1_3_2)}},
 #if FVI_DEPTHWISE_SLIDES
     .strip_pair = FVI_NAME(depthwise_strip_2_3_1),
-    .along = {{FVI_NAME(depthwise_along_1_2_1), FVI_NAME(depthwise_along_1_3_1)},
-              {FVI_NAME(depthwise_along_1_2_2), FVI_NAME(depthwise_along_1_3_2)}},
-    .along_pair = FVI_NAME(depthwise_along_2_3_1),
+    .along = {FVI_NAME(depthwise_along_1_2), FVI_NAME(depthwise_along_1_3)},
+    .along_pair = FVI_NAME(depthwise_along_2_3),
 #endif
     .group_outs = FVI_GROUP_OUTS,
     .spread = FVI_NAME(group_spread),

@@ -52,6 +52,7 @@ static inline generic_part generic_sqrt(generic_part v)
 #include "kernels/kernels_planes_pool.h"
 #include "kernels/kernels_planes.h"
 #include "kernels/kernels_depthwise.h"
+#include "kernels/kernels_depthwise_pairs.h"
 #include "kernels/kernels_depthwise_strips.h"
 #include "kernels/kernels_groups.h"
 #include "kernels/kernels_depthwise_sums.h"

@@ -57,6 +57,7 @@ static inline __attribute__((always_inline)) void neon_store_first(float *p, flo
 #include "kernels/kernels_planes_pool.h"
 #include "kernels/kernels_planes.h"
 #include "kernels/kernels_depthwise.h"
+#include "kernels/kernels_depthwise_pairs.h"
 #include "kernels/kernels_depthwise_strips.h"
 #include "kernels/kernels_groups.h"
 #include "kernels/kernels_depthwise_sums.h"
