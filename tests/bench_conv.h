@@ -107,7 +107,8 @@ static void bench_conv_begin(bench_conv *c, const fvi_kernels *k, fvi_threads *t
 static void bench_conv_run(bench_conv *c, bench_pass pass)
 {
     if (pass == BENCH_FORWARD)
-        fvi_conv_forward(c->k, c->threads, &c->g, c->N, c->y, c->x, c->w, c->b, false, c->scratch);
+        fvi_conv_forward(c->k, c->threads, &c->g, c->N, c->y, c->x, c->w,
+                         &(fvi_conv_end){.bias = c->b}, c->scratch);
     else if (pass == BENCH_INPUT)
         fvi_conv_input_gradient(c->k, c->threads, &c->g, c->N, c->dx, c->y, c->w, false, NULL,
                                 c->scratch);

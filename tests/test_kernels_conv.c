@@ -18,6 +18,7 @@
 #define GEOMETRIES 240
 #define THREADS 4
 
+static int ends;                        /* forwards with a residual */
 static fvi_threads *pools[THREADS + 1]; /* pools[i] has i threads; 0 and 1: the caller alone */
 
 /* ---- a case: arrays of exact size, so that a sanitizer sees a read past their end ---- */
@@ -159,7 +160,8 @@ static conv_result result_new(const conv_case *t, const fvi_kernels *k, fvi_thre
                      result_copy(t->is_added ? t->dx0 : NULL, t->x_size),
                      result_copy(NULL, t->w_size), result_copy(NULL, t->b_size)};
     float *scratch = result_scratch(t, k, t->N);
-    fvi_conv_forward(k, threads, &t->g, t->N, r.y, t->x, t->w, t->b, false, scratch);
+    fvi_conv_forward(k, threads, &t->g, t->N, r.y, t->x, t->w, &(fvi_conv_end){.bias = t->b},
+                     scratch);
     fvi_conv_input_gradient(k, threads, &t->g, t->N, r.dx, t->dy, t->w, t->is_added, NULL, scratch);
     fvi_conv_weight_gradient(k, threads, &t->g, t->N, r.dw, r.db, t->x, t->dy, scratch);
     free(scratch);
@@ -205,7 +207,8 @@ static void check_batch(const conv_case *t, const fvi_kernels *k, const conv_res
     float *scratch = result_scratch(t, k, 1), *y = result_copy(NULL, ys);
     for (int n = 0; n < t->N; ++n) {
         float *dx = result_copy(t->is_added ? t->dx0 + (size_t)n * xs : NULL, xs);
-        fvi_conv_forward(k, NULL, &t->g, 1, y, t->x + (size_t)n * xs, t->w, t->b, false, scratch);
+        fvi_conv_forward(k, NULL, &t->g, 1, y, t->x + (size_t)n * xs, t->w,
+                         &(fvi_conv_end){.bias = t->b}, scratch);
         fvi_conv_input_gradient(k, NULL, &t->g, 1, dx, t->dy + (size_t)n * ys, t->w, t->is_added,
                                 NULL, scratch);
         result_same(t, k->isa, "image alone, forward", r->y + (size_t)n * ys, y, ys);
@@ -233,12 +236,14 @@ static void check_variants(const conv_case *t, const fvi_kernels *k, const conv_
     float *scratch = result_scratch(t, k, t->N), *y = result_copy(NULL, t->y_size);
     float *zero = calloc(t->b_size, sizeof *zero), *from_zero = result_copy(NULL, t->y_size);
     float *dw = result_copy(NULL, t->w_size);
-    fvi_conv_forward(k, NULL, &t->g, t->N, y, t->x, t->w, NULL, false, scratch);
-    fvi_conv_forward(k, NULL, &t->g, t->N, from_zero, t->x, t->w, zero, false, scratch);
+    fvi_conv_forward(k, NULL, &t->g, t->N, y, t->x, t->w, &(fvi_conv_end){0}, scratch);
+    fvi_conv_forward(k, NULL, &t->g, t->N, from_zero, t->x, t->w, &(fvi_conv_end){.bias = zero},
+                     scratch);
     fvi_conv_weight_gradient(k, NULL, &t->g, t->N, dw, NULL, t->x, t->dy, scratch);
     result_same(t, k->isa, "no bias, forward", y, from_zero, t->y_size);
     result_same(t, k->isa, "no bias, weight gradient", r->dw, dw, t->w_size);
-    fvi_conv_forward(k, NULL, &t->g, t->N, y, t->x, t->w, t->b, true, scratch);
+    fvi_conv_forward(k, NULL, &t->g, t->N, y, t->x, t->w,
+                     &(fvi_conv_end){.bias = t->b, .is_clipped = true}, scratch);
     for (size_t i = 0; i < t->y_size; ++i) /* the same sums, clipped */
         from_zero[i] = r->y[i] < 0 ? 0 : r->y[i];
     result_same(t, k->isa, "clipped", from_zero, y, t->y_size);
@@ -255,6 +260,29 @@ static void check_variants(const conv_case *t, const fvi_kernels *k, const conv_
     free(zero);
     free(from_zero);
     free(dw);
+}
+
+/* With a residual, clipped, limited: the bits of one after the other. */
+static void check_end(const conv_case *t, const fvi_kernels *k, const conv_result *r)
+{
+    if (!fvi_conv_has_end(k, &t->g)) return;
+    float *scratch = result_scratch(t, k, t->N), *y = result_copy(NULL, t->y_size);
+    float *right = result_copy(NULL, t->y_size);
+    fvi_conv_end end = {.bias = t->b, .residual = t->dy};
+    fvi_conv_forward(k, NULL, &t->g, t->N, y, t->x, t->w, &end, scratch);
+    for (size_t i = 0; i < t->y_size; ++i)
+        right[i] = r->y[i] + t->dy[i];
+    result_same(t, k->isa, "residual", right, y, t->y_size);
+    end.is_clipped = true;
+    end.most = 0.75f;
+    fvi_conv_forward(k, NULL, &t->g, t->N, y, t->x, t->w, &end, scratch);
+    for (size_t i = 0; i < t->y_size; ++i)
+        right[i] = right[i] < 0 ? 0 : right[i] > end.most ? end.most : right[i];
+    result_same(t, k->isa, "limited", right, y, t->y_size);
+    free(scratch);
+    free(y);
+    free(right);
+    ++ends;
 }
 
 /* Scratch for a batch is enough for smaller ones. */
@@ -286,6 +314,7 @@ static void check_case(fvi_conv g, int N, uint64_t seed, bool has_threads)
         check_batch(&t, k, &r);
         check_scratch(&t, k);
         check_variants(&t, k, &r);
+        check_end(&t, k, &r);
         if (has_threads) check_threads(&t, k, &r, 2 + (int)((seed + (uint64_t)i) % (THREADS - 1)));
         result_free(&r);
     }
@@ -352,6 +381,7 @@ static void test_random_geometries(void **state)
 {
     (void)state;
     random_geometries(GEOMETRIES, 5, false);
+    assert_true(ends > GEOMETRIES);
 }
 
 static void test_random_groups(void **state)
@@ -502,7 +532,7 @@ static void test_empty_batch(void **state)
             size_t floats;
             assert_int_equal(fvi_conv_scratch(&floats, k, g, 0), FV_OK);
             float *scratch = result_copy(NULL, floats);
-            fvi_conv_forward(k, NULL, g, 0, &none, &none, w, b, false, scratch);
+            fvi_conv_forward(k, NULL, g, 0, &none, &none, w, &(fvi_conv_end){.bias = b}, scratch);
             fvi_conv_input_gradient(k, NULL, g, 0, &none, &none, w, false, NULL, scratch);
             fvi_conv_weight_gradient(k, NULL, g, 0, dw, db, &none, &none, scratch);
             assert_true(dw[0] == 0 && dw[1] == 0 && db[0] == 0);

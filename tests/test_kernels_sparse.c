@@ -205,7 +205,8 @@ static bool check_forward(sparse_case *c, const fvi_kernels *k, fvi_threads *thr
     assert_int_equal(fvi_conv_scratch(&floats, k, g, c->N), FV_OK);
     float *scratch = fvi_alloc(floats, sizeof *scratch, "scratch");
     const float *bias = c->stream % 3 ? b : NULL;
-    fvi_conv_forward(k, NULL, g, c->N, y, x, w, bias, c->is_clipped, scratch);
+    fvi_conv_forward(k, NULL, g, c->N, y, x, w,
+                     &(fvi_conv_end){.bias = bias, .is_clipped = c->is_clipped}, scratch);
     for (size_t i = 0; i < n; i++)
         k->max_pool(p, z[0] + i * pooled, places[0] + i * pooled, y + i * out, c->is_clipped);
     fvi_conv_pool_forward(k, threads, g, c->N, z[1], &(fvi_pooled){p, NULL, places[1]}, x, w, bias,

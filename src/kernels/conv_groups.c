@@ -516,8 +516,9 @@ void fvi_groups_forward(const fvi_kernels *k, fvi_threads *threads, const fvi_co
     for (ptrdiff_t i = 0; i < groups_blocks(k, s); ++i) {
         const groups_block block = groups_at(k, s, i);
         groups_pack(scratch, &block, w);
-        fvi_conv_slice(k, threads, &block.s, y + block.f0, x + block.c0, scratch,
-                       b ? b + block.f0 : NULL, is_clipped, scratch + groups_weights(&block));
+        const fvi_conv_end end = {.bias = b ? b + block.f0 : NULL, .is_clipped = is_clipped};
+        fvi_conv_slice(k, threads, &block.s, y + block.f0, x + block.c0, scratch, &end,
+                       scratch + groups_weights(&block));
     }
 }
 

@@ -90,8 +90,10 @@ typedef struct fvi_gather {
     ptrdiff_t kernel_w;   /* KW */
     bool is_transposed;   /* depth is F and columns is C, not the reverse */
     bool is_added, is_clipped;
-    const float *mask;  /* lies like out; NULL: none */
-    const float *start; /* [columns] or NULL; not when is_added */
+    float most;            /* clipped at it, too; 0: no limit. Not depthwise */
+    const float *residual; /* lies like out, and is added; NULL: none. Not depthwise */
+    const float *mask;     /* lies like out; NULL: none */
+    const float *start;    /* [columns] or NULL; not when is_added */
 } fvi_gather;
 
 /* conv_pack.c. Columns [c0, c0 + width) of all taps: [tap][depth][width], zeros behind the last
@@ -107,10 +109,9 @@ void fvi_gather_run(const fvi_kernels *k, fvi_threads *threads, const fvi_gather
 
 /* ---- conv_lower.c, for the groups: the gather of a slice of channels, or of a depthwise one ---- */
 
-/* y = conv(x, w) + b */
+/* y = conv(x, w), and its end */
 void fvi_conv_slice(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s, float *y,
-                    const float *x, const float *w, const float *b, bool is_clipped,
-                    float *scratch);
+                    const float *x, const float *w, const fvi_conv_end *end, float *scratch);
 /* dx = or +=; inputs that no tap reaches stay as they are */
 void fvi_conv_slice_back(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s,
                          float *dx, const float *dy, const float *w, bool is_added,

@@ -210,7 +210,7 @@ static conv_way conv_choose(const fvi_kernels *k, const fvi_conv_shape *s, conv_
 /* ---- forward ---- */
 
 void fvi_conv_slice(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s, float *y,
-                    const float *x, const float *w, const float *b, bool is_clipped, float *scratch)
+                    const float *x, const float *w, const fvi_conv_end *end, float *scratch)
 {
     const fvi_gather gather = {
         .h = {s->OH, 0, 1, s->H, s->SH, -s->pad_top, s->DH, s->KH, 0, 1},
@@ -226,8 +226,10 @@ void fvi_conv_slice(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_s
         .source = x,
         .weights = w,
         .kernel_w = s->KW,
-        .start = b,
-        .is_clipped = is_clipped,
+        .start = end->bias,
+        .residual = end->residual,
+        .is_clipped = end->is_clipped,
+        .most = end->most,
     };
     if (s->groups > 1)
         fvi_depthwise_run(k, threads, &gather, 1);
@@ -236,32 +238,41 @@ void fvi_conv_slice(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_s
 }
 
 void fvi_conv_forward(const fvi_kernels *k, fvi_threads *threads, const fvi_conv *g, int N,
-                      float *y, const float *x, const float *w, const float *b, bool is_clipped,
+                      float *y, const float *x, const float *w, const fvi_conv_end *end,
                       float *scratch)
 {
     const fvi_conv_shape s = conv_shape(g, N);
     if (s.N == 0) return;
     switch (conv_choose(k, &s, CONV_FORWARD)) {
     case CONV_GROUPS:
-        fvi_groups_forward(k, threads, &s, y, x, w, b, is_clipped, scratch);
+        fvi_groups_forward(k, threads, &s, y, x, w, end->bias, end->is_clipped, scratch);
         return;
     case CONV_PLANES:
-        fvi_planes_run(k, threads, &s, y, NULL, x, w, b, is_clipped);
+        fvi_planes_run(k, threads, &s, y, NULL, x, w, end->bias, end->is_clipped);
         return;
     case CONV_DOT:
-        fvi_dot_run(k, threads, &s, y, x, w, b, is_clipped);
+        fvi_dot_run(k, threads, &s, y, x, w, end->bias, end->is_clipped);
         return;
     case CONV_WIDE: {
         const ptrdiff_t P = conv_group(k, &s);
         const fvi_conv_shape wide = conv_wide_shape(&s, P);
         float *wide_w = scratch, *wide_b = wide_w + wide.KH * wide.KW * wide.C * wide.F;
-        conv_widen(wide_w, &s, P, w, b);
-        fvi_conv_slice(k, threads, &wide, y, x, wide_w, wide_b, is_clipped, wide_b + wide.F);
+        fvi_conv_end wide_end = *end;
+        wide_end.bias = wide_b;
+        conv_widen(wide_w, &s, P, w, end->bias);
+        fvi_conv_slice(k, threads, &wide, y, x, wide_w, &wide_end, wide_b + wide.F);
         return;
     }
     default:
-        fvi_conv_slice(k, threads, &s, y, x, w, b, is_clipped, scratch);
+        fvi_conv_slice(k, threads, &s, y, x, w, end, scratch);
     }
+}
+
+bool fvi_conv_has_end(const fvi_kernels *k, const fvi_conv *g)
+{
+    const fvi_conv_shape s = conv_shape(g, 1);
+    const conv_way way = conv_choose(k, &s, CONV_FORWARD);
+    return way == CONV_GATHER || way == CONV_WIDE;
 }
 
 bool fvi_conv_takes_pool(const fvi_kernels *k, const fvi_conv *g, const fvi_pool *p)

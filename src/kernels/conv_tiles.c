@@ -62,9 +62,11 @@ static fvi_tile_rows tiles_call(const fvi_gather_plan *plan, const fvi_gather_re
         .out_step = region->column_out,
         .is_far = plan->is_far && !plan->is_stream,
         .is_added = is_added,
+        .residual = is_last ? g->residual : NULL,
+        .base = g->out,
         .is_clipped = is_last && g->is_clipped,
+        .most = is_last ? g->most : 0,
         .mask = is_last ? g->mask : NULL,
-        .mask_base = g->out,
     };
 }
 
@@ -125,9 +127,11 @@ static void tiles_thin(const fvi_gather_plan *plan, const fvi_gather_region *reg
     call.panel = plan->packed;
     call.panel_step = (size_t)fvi_gather_width(plan, 0);
     call.is_added = true;
+    call.residual = g->residual;
+    call.base = g->out;
     call.is_clipped = g->is_clipped;
+    call.most = g->most;
     call.mask = g->mask;
-    call.mask_base = g->out;
     run(&call);
 }
 
@@ -140,6 +144,7 @@ static void tiles_direct(const fvi_gather_plan *plan, const fvi_gather_region *r
     const fvi_gather *g = plan->g;
     for (ptrdiff_t d = 0; d < g->depth; d += FVI_GATHER_STREAMS) {
         const ptrdiff_t shift = d;
+        const bool is_last = d + FVI_GATHER_STREAMS >= g->depth;
         for (ptrdiff_t p = p0; p < p1; ++p) {
             const fvi_tile_rows call = {
                 .rows = table->rows,
@@ -158,7 +163,10 @@ static void tiles_direct(const fvi_gather_plan *plan, const fvi_gather_region *r
                 .ahead = table->ahead,
                 .out_ahead = table->ahead,
                 .is_added = g->is_added || d > 0,
-                .is_clipped = g->is_clipped && d + FVI_GATHER_STREAMS >= g->depth,
+                .residual = is_last ? g->residual : NULL,
+                .base = g->out,
+                .is_clipped = is_last && g->is_clipped,
+                .most = is_last ? g->most : 0,
             };
             tiles_kernel(plan, table, fvi_gather_vectors(plan, p))(&call);
         }

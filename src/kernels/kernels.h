@@ -134,9 +134,18 @@ typedef struct fvi_conv {
    number of threads. FV_E_SHAPE when a product overflows. The results below do not depend on N being
    cut into smaller batches (forward, input gradient) nor on threads (all). */
 fv_status fvi_conv_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv *g, int N);
-/* y = conv(x, w) + b; b NULL: no bias. is_clipped: plain ReLU of that. */
+/* What a forward does to its sums before it writes them. */
+typedef struct fvi_conv_end {
+    const float *bias; /* [F]; NULL: none */
+    /* the rest in this order; residual and most only where fvi_conv_has_end */
+    const float *residual; /* as y, and is added; NULL: none */
+    bool is_clipped;       /* plain ReLU */
+    float most;            /* what is above it is it; 0: no limit */
+} fvi_conv_end;
+bool fvi_conv_has_end(const fvi_kernels *k, const fvi_conv *g);
+/* y = conv(x, w), and its end */
 void fvi_conv_forward(const fvi_kernels *k, fvi_threads *threads, const fvi_conv *g, int N,
-                      float *y, const float *x, const float *w, const float *b, bool is_clipped,
+                      float *y, const float *x, const float *w, const fvi_conv_end *end,
                       float *scratch);
 /* dx = or +=; mask [N,H,W,C], NULL or, when not added: dx is 0 where the mask is not above 0. */
 void fvi_conv_input_gradient(const fvi_kernels *k, fvi_threads *threads, const fvi_conv *g, int N,

@@ -20,6 +20,7 @@ typedef int kernels_avx2_unused; /* a file must not be empty on other processors
 #define FVI_EACH_THIN(X) X(7) X(8) X(9) X(10) X(11) X(12)
 #define FVI_EACH_VECTORS(X, m) X(m, 1) X(m, 2)
 #define FVI_FMA(a, b, c) _mm256_fmadd_ps((a), (b), (c))
+#define FVI_AT_MOST(limit, v) _mm256_min_ps((limit), (v))
 #define FVI_SQRT(v) _mm256_sqrt_ps(v)
 #define FVI_LOAD_FIRST(p, n) _mm256_maskload_ps((p), avx2_mask(n))
 #define FVI_STORE_FIRST(p, v, n) _mm256_maskstore_ps((p), avx2_mask(n), (v))

@@ -29,6 +29,7 @@ typedef int kernels_avx512_unused; /* a file must not be empty on other processo
 #define FVI_TILES_MOST 8
 #define FVI_FMA(a, b, c) _mm512_fmadd_ps((a), (b), (c))
 #define FVI_SQRT(v) _mm512_sqrt_ps(v)
+#define FVI_AT_MOST(limit, v) _mm512_min_ps((limit), (v))
 #define FVI_DIVIDE(a, b) avx512_divide((a), (b))
 #define FVI_WINDOW_LANES 8
 #define FVI_WINDOW_FMA(a, b, c) _mm256_fmadd_ps((a), (b), (c))

@@ -25,6 +25,7 @@ typedef int kernels_sse2_unused; /* a file must not be empty on other processors
 #define FVI_EACH_THIN(X)
 #define FVI_EACH_VECTORS(X, m) X(m, 1) X(m, 2)
 #define FVI_FMA(a, b, c) ((a) * (b) + (c)) /* two roundings: nothing is fused */
+#define FVI_AT_MOST(limit, v) _mm_min_ps((limit), (v))
 #define FVI_SQRT(v) _mm_sqrt_ps(v)
 #define FVI_LOAD_FIRST(p, n) sse2_load_first((p), (n))
 #define FVI_STORE_FIRST(p, v, n) sse2_store_first((p), (v), (n))

@@ -84,6 +84,11 @@ FVI_INLINE FVI_VECTOR FVI_NAME(select)(FVI_BITS mask, FVI_VECTOR yes, FVI_VECTOR
     return (FVI_VECTOR)((mask & (FVI_BITS)yes) | (~mask & (FVI_BITS)no));
 }
 
+/* The smaller, or v if that is a NaN. */
+#ifndef FVI_AT_MOST
+#define FVI_AT_MOST(limit, v) FVI_NAME(select)((FVI_BITS)((v) > (limit)), (limit), (v))
+#endif
+
 FVI_INLINE FVI_VECTOR FVI_NAME(load_some)(const float *p, int n)
 {
     if (n >= FVI_LANES) return FVI_LOAD(p);
@@ -168,6 +173,16 @@ FVI_INLINE void FVI_NAME(tile_end)(FVI_VECTOR sum[][FVI_VECTORS_MAX], const fvi_
                                    float *const *out, const FVI_SOME *some, const int rows,
                                    const int vectors, const int pixels)
 {
+    if (call->residual) {
+        FVI_UNROLL
+        for (int m = 0; m < rows; ++m) {
+            const float *place =
+                call->residual + (FVI_NAME(tile_place)(call, out, m, pixels) - call->base);
+            FVI_UNROLL
+            for (int v = 0; v < vectors; ++v)
+                sum[m][v] += FVI_LOAD_SOME(place + v * FVI_LANES, some[v]);
+        }
+    }
     if (call->is_clipped) { /* NaN stays */
         FVI_UNROLL
         for (int m = 0; m < rows; ++m) {
@@ -176,11 +191,20 @@ FVI_INLINE void FVI_NAME(tile_end)(FVI_VECTOR sum[][FVI_VECTORS_MAX], const fvi_
                 sum[m][v] = FVI_NAME(clip)(sum[m][v]);
         }
     }
+    if (call->most > 0) {
+        const FVI_VECTOR most = FVI_SPLAT(call->most);
+        FVI_UNROLL
+        for (int m = 0; m < rows; ++m) {
+            FVI_UNROLL
+            for (int v = 0; v < vectors; ++v)
+                sum[m][v] = FVI_AT_MOST(most, sum[m][v]);
+        }
+    }
     if (call->mask) {
         FVI_UNROLL
         for (int m = 0; m < rows; ++m) {
             const float *place =
-                call->mask + (FVI_NAME(tile_place)(call, out, m, pixels) - call->mask_base);
+                call->mask + (FVI_NAME(tile_place)(call, out, m, pixels) - call->base);
             FVI_UNROLL
             for (int v = 0; v < vectors; ++v) {
                 const FVI_VECTOR mask = FVI_LOAD_SOME(place + v * FVI_LANES, some[v]);

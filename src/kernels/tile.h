@@ -37,12 +37,14 @@ typedef struct fvi_tile_rows {
        bytes behind the one before */
     const char *ahead;
     ptrdiff_t ahead_step;
-    bool is_far;     /* out is beyond the cache: its lines are fetched while their sums are made */
-    bool is_added;   /* start from what out holds */
-    bool is_clipped; /* what is below 0 at the end is 0 */
-    /* NULL, or an array that lies as the one at mask_base, into which out points: a sum stays where
-       the mask is above 0, and is 0 elsewhere */
-    const float *mask, *mask_base;
+    bool is_far;   /* out is beyond the cache: its lines are fetched while their sums are made */
+    bool is_added; /* start from what out holds */
+    /* At the end, in this order; residual and mask: NULL, or arrays that lie as the one at base, into
+       which out points. */
+    const float *residual, *base; /* added */
+    bool is_clipped;              /* what is below 0 is 0 */
+    float most;                   /* what is above it is it; 0: no limit */
+    const float *mask;            /* where it is not above 0, a sum is 0 */
     /* what will be written next: of long taps, steps fetch lines of it as well */
     const char *out_ahead;
     ptrdiff_t out_ahead_step;

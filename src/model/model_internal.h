@@ -61,6 +61,8 @@ typedef struct fvi_layout {
     int *norm;       /* the batch normalisation that is folded into its weights; -1: none */
     int *pool;       /* the max pooling that it takes along, or whose gradient it takes instead of
                         its own; -1: none */
+    int *adds;       /* whose output it adds to its own, for a sum that it takes along; -1: none */
+    float *most;     /* as in fvi_run */
     bool *is_run;    /* not the input, not a view, not taken along */
     bool *goes_back; /* backward is run */
     bool *clips, *masks, *is_masked; /* as in fvi_run; is_masked by home */
@@ -84,6 +86,16 @@ typedef struct fvi_layout {
     size_t scratch, states;              /* floats, and bytes, of one run */
     size_t folded_floats, fold_channels; /* of folded weights; most channels of any */
 } fvi_layout;
+
+/* What is known of the nodes while a layout is made. */
+typedef struct fvi_layout_work {
+    fvi_layout *layout;
+    const fv_model *model;
+    int *readers; /* by home: how many read it, the caller of the output among them */
+    int *writer;  /* by home: the node that is run to write it */
+    bool *needed; /* by node: weights stand before it, or in it, so that it has a gradient */
+    struct fvi_layout_span *y, *dy; /* by home; model_layout.c's own */
+} fvi_layout_work;
 
 /* The memory that one chunk of images is run in. */
 typedef struct fvi_lane {
@@ -144,6 +156,11 @@ const char *fvi_model_bytes_text(char out[32], size_t bytes);
 /* model_layout.c; to be freed after a failure as well */
 fv_status fvi_layout_make(fvi_layout *layout, const fv_model *model, fvi_use use);
 void fvi_layout_free(fvi_layout *layout);
+/* model_join.c: all but the times and places of a layout. */
+void fvi_join_layers(fvi_layout_work *work);
+/* Is a layer's own output needed on the way back for an activation's gradient, which its reader may
+   have taken along? */
+bool fvi_join_reads_output(const fvi_layout *layout, const fvi_node *node, int i);
 /* model_segment.c. Whether a batch may come in chunks, and where steps are cut; before there are
    places. */
 void fvi_layout_cut(fvi_layout *layout, const fv_model *model);

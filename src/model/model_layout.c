@@ -1,189 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* Layouts: which layers take their neighbours along, how many images go through at a time, and
-   where each activation, gradient and state lies meanwhile. */
+/* Layouts: how long each activation, gradient and state lives, and where it lies meanwhile. */
 #include "model/model_internal.h"
 
 #include <stdlib.h>
 
 #define LAYOUT_ALIGN 16 /* floats: 64 bytes */
 #define LAYOUT_MANY 4096
-#define LAYOUT_FOLD                                                                                \
-    16 /* places of an output from which scaling its kernel costs less than it saves */
 
 /* One array, from the step that writes it to the last that reads it. Forward of node i is step i,
    the loss step n_nodes, backward of node i step 2 * n_nodes - i. */
-typedef struct layout_span {
+typedef struct fvi_layout_span {
     size_t *to; /* gets the offset */
     int first, last;
     int first_segment, last_segment; /* that write or read it */
     size_t size, offset;             /* floats of one image */
 } layout_span;
-
-/* What is known of the nodes while a layout is made. */
-typedef struct layout_work {
-    fvi_layout *layout;
-    const fv_model *model;
-    int *readers;        /* by home: how many read it, the caller of the output among them */
-    int *writer;         /* by home: the node that is run to write it */
-    int *last;           /* by home: the last step of forward that reads it */
-    bool *needed;        /* by node: weights stand before it, or in it, so that it has a gradient */
-    layout_span *y, *dy; /* by home */
-} layout_work;
-
-/* ---- Who takes whom along ---- */
-
-/* Views show the array of their input; nobody takes anybody along yet. */
-static void layout_begin(layout_work *work)
-{
-    fvi_layout *layout = work->layout;
-    const fv_model *model = work->model;
-    for (int i = 0; i < model->n_nodes; i++) {
-        const fvi_node *node = &model->node[i];
-        layout->home[i] = node->op->is_view ? layout->home[node->input[0]] : i;
-        layout->is_run[i] = !node->op->is_view && i != model->input;
-        layout->norm[i] = layout->pool[i] = -1;
-        layout->y[i] = layout->dy[i] = layout->state[i] = layout->folded[i] = FVI_NOWHERE;
-        work->writer[i] = i;
-        for (int k = 0; k < node->n_inputs; k++) {
-            work->readers[layout->home[node->input[k]]] += !node->op->is_view;
-            work->needed[i] = work->needed[i] || work->needed[node->input[k]];
-        }
-        for (int k = 0; k < node->n_weights; k++)
-            work->needed[i] = work->needed[i] || !node->weight[k].is_state;
-        if (node->n_inputs > layout->most_inputs) layout->most_inputs = node->n_inputs;
-        if (node->scratch_floats > layout->scratch) layout->scratch = node->scratch_floats;
-    }
-    work->readers[layout->home[model->output]]++;
-}
-
-/* The node that writes what node i alone reads, where it could do node i's work as well; else -1. */
-static int layout_producer(const layout_work *work, int i)
-{
-    const fvi_node *node = &work->model->node[i];
-    const int from = node->n_inputs == 1 ? work->layout->home[node->input[0]] : -1;
-    if (from < 0 || work->readers[from] != 1) return -1;
-    const int writer = work->writer[from];
-    return work->layout->pool[writer] < 0 ? writer : -1;
-}
-
-static bool layout_is_linear(const layout_work *work, int i)
-{
-    const fvi_node *node = &work->model->node[i];
-    return !work->layout->clips[i] && (!node->op->is_linear || node->op->is_linear(node));
-}
-
-/* Batch normalisation that does not train scales the channels of a convolution: so its weights are
-   scaled instead. */
-static bool layout_can_fold(const layout_work *work, int writer, int norm)
-{
-    const fvi_node *node = &work->model->node[norm], *producer = &work->model->node[writer];
-    const fv_shape *y = &producer->y_shape;
-    if (work->layout->use != FVI_PREDICT || !node->op->affine || !producer->op->can_fold)
-        return false;
-    const size_t channels = (size_t)y->dim[y->rank - 1];
-    return work->layout->norm[writer] < 0 && layout_is_linear(work, writer) &&
-           fvi_shape_equal(y, &node->y_shape) && fvi_image_floats(y) >= LAYOUT_FOLD * channels;
-}
-
-static bool layout_can_clip(const layout_work *work, int writer, int i)
-{
-    const fvi_node *node = &work->model->node[i];
-    return layout_is_linear(work, writer) && work->model->node[writer].op->can_clip &&
-           node->n_weights == 0 && node->op->is_clipped && node->op->is_clipped(node);
-}
-
-/* No gradient is needed of the node's input, and its weights take this pooling's for their own. */
-static bool layout_can_pool(const layout_work *work, int writer, int pool)
-{
-    const fvi_node *producer = &work->model->node[writer];
-    return work->layout->use == FVI_TRAIN && producer->op->can_pool && work->needed[writer] &&
-           !work->needed[producer->input[0]] &&
-           producer->op->can_pool(producer, work->model->node[pool].geometry);
-}
-
-/* All that a layer gives goes into a max pooling, which it does as well. */
-static bool layout_can_take(const layout_work *work, int writer, int i)
-{
-    const fvi_node *node = &work->model->node[i], *producer = &work->model->node[writer];
-    if (!node->op->has_places || !producer->op->takes_pool ||
-        !producer->op->takes_pool(producer, work->model->kernels, node->geometry))
-        return false;
-    return !work->layout->has_gradients || producer->op->keeps_peaks ||
-           layout_can_pool(work, writer, i);
-}
-
-/* The home of what a node gives becomes that of the layer it takes along. */
-static void layout_join(layout_work *work)
-{
-    fvi_layout *layout = work->layout;
-    for (int i = 0; i < work->model->n_nodes; i++) {
-        const fvi_node *node = &work->model->node[i];
-        const int writer = layout_producer(work, i);
-        if (writer < 0) continue;
-        if (layout_can_fold(work, writer, i))
-            layout->norm[writer] = i;
-        else if (layout_can_clip(work, writer, i))
-            layout->clips[writer] = true;
-        else if (layout_can_take(work, writer, i))
-            layout->pool[writer] = i;
-        else
-            continue;
-        layout->home[layout->home[node->input[0]]] = i;
-        layout->is_run[i] = false;
-        work->writer[i] = writer;
-    }
-    for (int i = 0; i < work->model->n_nodes; i++) {
-        while (layout->home[i] != layout->home[layout->home[i]])
-            layout->home[i] = layout->home[layout->home[i]];
-    }
-}
-
-/* Where the only reader of a ReLU's output can take that ReLU's gradient along, it does. */
-static void layout_find_masks(layout_work *work)
-{
-    fvi_layout *layout = work->layout;
-    for (int i = 0; i < work->model->n_nodes; i++) {
-        const fvi_node *node = &work->model->node[i];
-        if (!layout->is_run[i] || !node->op->can_mask || node->n_inputs != 1) continue;
-        const int from = layout->home[node->input[0]];
-        const fvi_node *relu = &work->model->node[from];
-        const bool is_clipped = relu->op->is_clipped && relu->op->is_clipped(relu);
-        if (work->readers[from] != 1 || !(is_clipped || layout->clips[work->writer[from]]))
-            continue;
-        layout->masks[i] = layout->is_masked[from] = true;
-    }
-}
-
-/* A layer's own output is needed on the way back for an activation's gradient, which its reader may
-   have taken along. */
-static bool layout_reads_output(const fvi_layout *layout, const fvi_node *node, int i)
-{
-    const bool is_linear = !node->op->is_linear || node->op->is_linear(node);
-    if (!node->op->drops_y) return true;
-    return (layout->clips[i] || !is_linear) && !layout->is_masked[layout->home[i]];
-}
-
-/* A max pooling of large windows passes few gradients back: where they are all that is read of a
-   layer that needs no gradient of its input, it takes them as they are. */
-static void layout_find_pools(layout_work *work)
-{
-    fvi_layout *layout = work->layout;
-    const fv_model *model = work->model;
-    for (int i = 0; i < model->n_nodes; i++) {
-        const fvi_node *node = &model->node[i];
-        const int from = node->n_inputs == 1 ? layout->home[node->input[0]] : -1;
-        layout->goes_back[i] = layout->is_run[i] && layout->has_gradients &&
-                               (work->needed[i] || layout->home[i] == layout->home[model->output]);
-        if (!layout->goes_back[i] || !node->op->has_places) continue;
-        const int writer = work->writer[from];
-        const fvi_node *producer = &model->node[writer];
-        if (work->readers[from] != 1 || layout_reads_output(layout, producer, writer) ||
-            !layout_can_pool(work, writer, i))
-            continue;
-        layout->pool[writer] = i;
-        layout->goes_back[i] = false;
-    }
-}
 
 /* ---- How long everything lives ---- */
 
@@ -219,7 +50,7 @@ static int layout_back(const fvi_layout *layout, int i)
 }
 
 /* Outputs live until their last reader, of forward or of backward. */
-static void layout_live_outputs(layout_work *work)
+static void layout_live_outputs(fvi_layout_work *work)
 {
     const fvi_layout *layout = work->layout;
     const fv_model *model = work->model;
@@ -230,8 +61,10 @@ static void layout_live_outputs(layout_work *work)
         layout_span *y = &work->y[layout->home[i]];
         layout_from(y, i, layout_forth(layout, i));
         layout_until(y, i, layout_forth(layout, i));
+        if (layout->adds[i] >= 0)
+            layout_until(&work->y[layout->home[layout->adds[i]]], i, layout_forth(layout, i));
         const bool goes_back = layout->goes_back[i] && work->needed[i];
-        if (goes_back && layout_reads_output(layout, node, i))
+        if (goes_back && fvi_join_reads_output(layout, node, i))
             layout_until(y, end - i, layout_back(layout, i));
         for (int k = 0; k < node->n_inputs; k++) {
             layout_span *x = &work->y[layout->home[node->input[k]]];
@@ -245,7 +78,7 @@ static void layout_live_outputs(layout_work *work)
 /* A gradient lives from the first reader's backward to its own layer's. One is needed only where
    weights stand before it: that spares the first convolution its most expensive pass. The output's
    is always there, for the loss to write. */
-static void layout_live_gradients(layout_work *work)
+static void layout_live_gradients(fvi_layout_work *work)
 {
     const fvi_layout *layout = work->layout;
     const fv_model *model = work->model;
@@ -268,7 +101,7 @@ static void layout_live_gradients(layout_work *work)
 }
 
 /* A layer whose dx may be its dy gives its only input's gradient the same place. */
-static void layout_share_gradients(layout_work *work, int *shared)
+static void layout_share_gradients(fvi_layout_work *work, int *shared)
 {
     const fvi_layout *layout = work->layout;
     const fv_model *model = work->model;
@@ -352,14 +185,14 @@ static bool layout_crosses(const fvi_layout *layout, const layout_span *span)
 }
 
 /* Does the node do a pooling's work as well, and will it need what its maxima were made of? */
-static bool layout_has_peaks(const layout_work *work, int i)
+static bool layout_has_peaks(const fvi_layout_work *work, int i)
 {
     const fvi_layout *layout = work->layout;
     return work->model->node[i].op->keeps_peaks && layout->goes_back[i] && layout->pool[i] >= 0 &&
            layout->home[layout->pool[i]] == layout->home[i];
 }
 
-static fv_status layout_list_peaks(layout_work *work, layout_span *span, int *count)
+static fv_status layout_list_peaks(fvi_layout_work *work, layout_span *span, int *count)
 {
     fvi_layout *layout = work->layout;
     const fv_model *model = work->model;
@@ -376,7 +209,8 @@ static fv_status layout_list_peaks(layout_work *work, layout_span *span, int *co
 }
 
 /* All arrays that there are, as one list of spans. */
-static fv_status layout_list(layout_work *work, const int *shared, layout_span *span, int *count)
+static fv_status layout_list(fvi_layout_work *work, const int *shared, layout_span *span,
+                             int *count)
 {
     fvi_layout *layout = work->layout;
     const fv_model *model = work->model;
@@ -418,7 +252,7 @@ static int layout_split(const fvi_layout *layout, layout_span *span, int n)
     return crossing;
 }
 
-static fv_status layout_arrays(layout_work *work, const int *shared)
+static fv_status layout_arrays(fvi_layout_work *work, const int *shared)
 {
     fvi_layout *layout = work->layout;
     const fv_model *model = work->model;
@@ -447,7 +281,7 @@ static fv_status layout_arrays(layout_work *work, const int *shared)
     return status == FV_E_SHAPE ? fvi_layout_too_many() : status;
 }
 
-static fv_status layout_memory(layout_work *work)
+static fv_status layout_memory(fvi_layout_work *work)
 {
     const size_t n = (size_t)work->model->n_nodes;
     int *shared = fvi_alloc(n, sizeof *shared, "a plan");
@@ -466,11 +300,13 @@ static fv_status layout_memory(layout_work *work)
 
 /* ---- Making ---- */
 
-static bool layout_allocate(fvi_layout *layout, layout_work *work, size_t n)
+static bool layout_allocate(fvi_layout *layout, fvi_layout_work *work, size_t n)
 {
     layout->home = fvi_alloc(n, sizeof *layout->home, "a plan");
     layout->norm = fvi_alloc(n, sizeof *layout->norm, "a plan");
     layout->pool = fvi_alloc(n, sizeof *layout->pool, "a plan");
+    layout->adds = fvi_alloc(n, sizeof *layout->adds, "a plan");
+    layout->most = fvi_alloc(n, sizeof *layout->most, "a plan");
     layout->is_run = fvi_alloc(n, sizeof *layout->is_run, "a plan");
     layout->goes_back = fvi_alloc(n, sizeof *layout->goes_back, "a plan");
     layout->clips = fvi_alloc(n, sizeof *layout->clips, "a plan");
@@ -492,24 +328,22 @@ static bool layout_allocate(fvi_layout *layout, layout_work *work, size_t n)
     work->needed = fvi_alloc(n, sizeof *work->needed, "a plan");
     work->y = fvi_alloc(n, sizeof *work->y, "a plan");
     work->dy = fvi_alloc(n, sizeof *work->dy, "a plan");
-    return layout->home && layout->norm && layout->pool && layout->is_run && layout->goes_back &&
-           layout->clips && layout->masks && layout->is_masked && layout->y && layout->dy &&
-           layout->state && layout->folded && layout->y_crosses && layout->dy_crosses &&
-           layout->cuts && layout->is_whole && layout->runs_whole && layout->forth &&
-           layout->back && work->readers && work->writer && work->needed && work->y && work->dy;
+    return layout->home && layout->norm && layout->pool && layout->adds && layout->most &&
+           layout->is_run && layout->goes_back && layout->clips && layout->masks &&
+           layout->is_masked && layout->y && layout->dy && layout->state && layout->folded &&
+           layout->y_crosses && layout->dy_crosses && layout->cuts && layout->is_whole &&
+           layout->runs_whole && layout->forth && layout->back && work->readers && work->writer &&
+           work->needed && work->y && work->dy;
 }
 
 fv_status fvi_layout_make(fvi_layout *layout, const fv_model *model, fvi_use use)
 {
-    layout_work work = {.layout = layout, .model = model};
+    fvi_layout_work work = {.layout = layout, .model = model};
     *layout =
         (fvi_layout){.use = use, .has_gradients = use != FVI_PREDICT && !model->without_training};
     fv_status status = layout_allocate(layout, &work, (size_t)model->n_nodes) ? FV_OK : FV_E_MEMORY;
     if (status == FV_OK) {
-        layout_begin(&work);
-        if (use != FVI_LOOK) layout_join(&work);
-        layout_find_masks(&work);
-        layout_find_pools(&work);
+        fvi_join_layers(&work);
         fvi_layout_cut(layout, model);
         status = layout_memory(&work);
     }
@@ -527,6 +361,8 @@ void fvi_layout_free(fvi_layout *layout)
     fvi_free(layout->home);
     fvi_free(layout->norm);
     fvi_free(layout->pool);
+    fvi_free(layout->adds);
+    fvi_free(layout->most);
     fvi_free(layout->is_run);
     fvi_free(layout->goes_back);
     fvi_free(layout->clips);

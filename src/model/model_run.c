@@ -91,6 +91,8 @@ static void run_prepare(run_call *call, const fv_context *context, const fvi_lan
         .masks = layout->masks[id],
         .is_masked = layout->is_masked[layout->home[id]],
         .clips = layout->clips[id],
+        .most = layout->most[id],
+        .residual = layout->adds[id] >= 0 ? fvi_lane_y(context, lane, layout->adds[id]) : NULL,
         .dw = call->dw,
         .state = context->training ? fvi_lane_state(context, lane, id) : NULL,
         .sums =

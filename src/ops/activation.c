@@ -241,10 +241,23 @@ static void activation_relu_backward(const fvi_run *r)
                    r->is_masked ? activation_give_piece : activation_relu_piece_back);
 }
 
-static bool activation_relu_is_clipped(const fvi_node *n)
+/* The maximum of one that is 0 below 0; INFINITY: none. 0: it is not. */
+static float activation_relu_limit(const fvi_node *n)
 {
     const fv_relu_config *c = n->config;
-    return c->negative_slope == 0.0f && c->threshold == 0.0f && !(c->max_value > 0.0f);
+    if (c->negative_slope != 0.0f || c->threshold != 0.0f) return 0;
+    return c->max_value > 0.0f ? c->max_value : INFINITY;
+}
+
+static bool activation_relu_is_clipped(const fvi_node *n)
+{
+    return isinf(activation_relu_limit(n));
+}
+
+static float activation_relu_most(const fvi_node *n)
+{
+    const float limit = activation_relu_limit(n);
+    return isinf(limit) ? 0 : limit;
 }
 
 /* ---- the tables ---- */
@@ -323,5 +336,6 @@ const fvi_op fvi_op_relu = {
     .backward = activation_relu_backward,
     .drops_y = true,
     .is_clipped = activation_relu_is_clipped,
+    .most = activation_relu_most,
     .is_in_place = true,
 };

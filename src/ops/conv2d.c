@@ -76,8 +76,10 @@ static void conv2d_forward(const fvi_run *r)
                               r->w[CONV2D_KERNEL], bias, is_clipped);
         return;
     }
-    fvi_conv_forward(r->k, r->threads, g, r->n, r->y, r->x[0], r->w[CONV2D_KERNEL], bias,
-                     is_clipped, r->scratch);
+    const fvi_conv_end end = {
+        .bias = bias, .residual = r->residual, .is_clipped = is_clipped, .most = r->most};
+    fvi_conv_forward(r->k, r->threads, g, r->n, r->y, r->x[0], r->w[CONV2D_KERNEL], &end,
+                     r->scratch);
     if (!r->logits && !is_clipped) fvi_activate(r, c->activation, r->y, conv2d_rows(r), g->F);
 }
 
@@ -113,6 +115,11 @@ static bool conv2d_is_linear(const fvi_node *n)
 {
     const fv_conv2d_config *c = n->config;
     return c->activation == FV_LINEAR;
+}
+
+static bool conv2d_has_end(const fvi_node *n, const fvi_kernels *k)
+{
+    return fvi_conv_has_end(k, n->geometry);
 }
 
 static bool conv2d_can_pool(const fvi_node *n, const fvi_pool *p)
@@ -163,6 +170,7 @@ const fvi_op fvi_op_conv2d = {
     .is_linear = conv2d_is_linear,
     .can_mask = true,
     .can_clip = true,
+    .has_end = conv2d_has_end,
     .can_fold = true,
     .can_pool = conv2d_can_pool,
     .takes_pool = conv2d_takes_pool,

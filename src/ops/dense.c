@@ -54,7 +54,9 @@ static void dense_forward(const fvi_run *r)
     if (r->n == 0) return;
     const bool is_clipped = r->clips || c->activation == FV_RELU;
     const float *bias = r->bias ? r->bias : c->without_bias ? NULL : r->w[DENSE_BIAS];
-    fvi_conv_forward(r->k, r->threads, g, r->n, r->y, r->x[0], r->w[DENSE_KERNEL], bias, is_clipped,
+    const fvi_conv_end end = {
+        .bias = bias, .residual = r->residual, .is_clipped = is_clipped, .most = r->most};
+    fvi_conv_forward(r->k, r->threads, g, r->n, r->y, r->x[0], r->w[DENSE_KERNEL], &end,
                      r->scratch);
     if (!r->logits && !is_clipped)
         fvi_activate(r, c->activation, r->y, (size_t)r->n * (size_t)g->H, g->F);
@@ -87,6 +89,11 @@ static bool dense_is_linear(const fvi_node *n)
 {
     const fv_dense_config *c = n->config;
     return c->activation == FV_LINEAR;
+}
+
+static bool dense_has_end(const fvi_node *n, const fvi_kernels *k)
+{
+    return fvi_conv_has_end(k, n->geometry);
 }
 
 static fv_activation_kind dense_head(const fvi_node *n)
@@ -139,6 +146,7 @@ const fvi_op fvi_op_dense = {
     .is_linear = dense_is_linear,
     .can_mask = true,
     .can_clip = true,
+    .has_end = dense_has_end,
     .can_fold = true,
     .drops_y = true,
     .head = dense_head,

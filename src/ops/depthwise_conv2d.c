@@ -59,8 +59,9 @@ static void depthwise_forward(const fvi_run *r)
     if (r->n == 0) return;
     const bool is_clipped = r->clips || c->activation == FV_RELU;
     const float *bias = r->bias ? r->bias : c->without_bias ? NULL : r->w[DEPTHWISE_BIAS];
-    fvi_conv_forward(r->k, r->threads, g, r->n, r->y, r->x[0], r->w[DEPTHWISE_KERNEL], bias,
-                     is_clipped, r->scratch);
+    const fvi_conv_end end = {.bias = bias, .is_clipped = is_clipped};
+    fvi_conv_forward(r->k, r->threads, g, r->n, r->y, r->x[0], r->w[DEPTHWISE_KERNEL], &end,
+                     r->scratch);
     if (!r->logits && !is_clipped) fvi_activate(r, c->activation, r->y, depthwise_rows(r), g->F);
 }
 

@@ -165,6 +165,7 @@ const fvi_op fvi_op_add = {
     .infer = merge_add_infer,
     .forward = merge_add_forward,
     .backward = merge_add_backward,
+    .is_sum = true,
     .can_clip = true,
     .is_in_place = true,
     .drops_x = true,

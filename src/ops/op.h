@@ -143,6 +143,10 @@ typedef struct fvi_run {
        run. Backward then gets the gradient of the clipped y, which is_masked speaks of as well. Only
        ops that can_clip see it */
     bool clips;
+    float most; /* clipped at it as well, as by ReLU(max_value); 0: no limit. Ops that has_end */
+    /* not NULL: [n, y_shape...], added to the result before it is clipped: an Add, the only reader, is
+       not run. Ops that has_end, and never in training */
+    const float *residual;
     /* not NULL: w[0] is another's, scaled channel by channel, and this stands for the bias. Only ops
        that can_fold see it, and never in training */
     const float *bias;
@@ -182,10 +186,15 @@ struct fvi_op {
         const fvi_run *r); /* write r->dw, write or add into r->dx; a training forward ran before */
     /* y is what plain ReLU gives; NULL: never. */
     bool (*is_clipped)(const fvi_node *n);
+    /* y is what ReLU with a maximum gives, and this is it; 0: that is not so. NULL: never. */
+    float (*most)(const fvi_node *n);
+    bool is_sum; /* y is the sum of the inputs */
     /* No activation bends y; NULL: this op has none. */
     bool (*is_linear)(const fvi_node *n);
-    bool can_mask;    /* backward heeds r->masks */
-    bool can_clip;    /* where it is linear, forward and backward heed r->clips */
+    bool can_mask; /* backward heeds r->masks */
+    bool can_clip; /* where it is linear, forward and backward heed r->clips */
+    /* Whether forward then heeds r->residual and r->most; NULL: never. */
+    bool (*has_end)(const fvi_node *n, const fvi_kernels *k);
     bool can_fold;    /* w[0] ends in the axis of y's channels; where linear, r->bias is heeded */
     bool is_in_place; /* dx[0] may be dy: each value goes to its own place */
     bool has_places;  /* a max pooling: geometry is its fvi_pool, state the places of its maxima */

@@ -85,10 +85,12 @@ static void separable_forward(const fvi_run *r)
     if (r->n == 0) return;
     const bool is_clipped = r->clips || c->activation == FV_RELU;
     float *z = r->training ? r->state : r->scratch, *scratch = r->scratch + g->z_floats;
+    const fvi_conv_end end = {.bias = c->without_bias ? NULL : r->w[SEPARABLE_BIAS],
+                              .is_clipped = is_clipped};
     fvi_conv_forward(r->k, r->threads, &g->depthwise, r->n, z, r->x[0], r->w[SEPARABLE_DEPTHWISE],
-                     NULL, false, scratch);
+                     &(fvi_conv_end){0}, scratch);
     fvi_conv_forward(r->k, r->threads, &g->pointwise, r->n, r->y, z, r->w[SEPARABLE_POINTWISE],
-                     c->without_bias ? NULL : r->w[SEPARABLE_BIAS], is_clipped, scratch);
+                     &end, scratch);
     if (!r->logits && !is_clipped)
         fvi_activate(r, c->activation, r->y, separable_rows(r), g->pointwise.F);
 }
