@@ -432,9 +432,9 @@ static void weights_task(void *context, size_t task)
         .dw = plan->dw,
         .db = tile == 0 ? plan->db : NULL,
     };
-    if (shard > 0) { /* shards have one task each: this one owns its copy */
+    if (shard > 0) {
         part.dw = plan->copies + (shard - 1) * (size + s->F);
-        part.db = plan->db ? part.dw + size : NULL;
+        part.db = part.db ? part.dw + size : NULL;
     }
     weights_table table;
     table.dy = plan->near + index * (plan->near_dy + plan->near_x);

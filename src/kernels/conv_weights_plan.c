@@ -117,10 +117,12 @@ static ptrdiff_t plan_span(const fvi_weights_plan *plan)
     return plan_min(all, s->N * s->H) * s->W;
 }
 
-/* How threads share the work of a shard, and what each of them copies. */
+/* How threads share the work of a shard, and what each of them copies. Where there are several
+   shards, only their panels are parted: three tasks would leave one of two threads waiting. */
 static void plan_tasks(fvi_weights_plan *plan, bool has_threads)
 {
-    plan->tile_groups = has_threads ? plan_min(plan->tile_count, PLAN_TILE_TASKS) : 1;
+    const bool is_alone = has_threads && plan->shards == 1;
+    plan->tile_groups = is_alone ? plan_min(plan->tile_count, PLAN_TILE_TASKS) : 1;
     plan->panel_groups = has_threads ? plan_min(plan->panels, PLAN_PANEL_TASKS) : 1;
     const ptrdiff_t tiles = plan_ceil(plan->tile_count, plan->tile_groups);
     const ptrdiff_t panels = plan_ceil(plan->panels, plan->panel_groups);
@@ -140,25 +142,27 @@ fvi_weights_plan fvi_weights_plan_of(const fvi_tile_table *tiles, const fvi_conv
     plan_merge(&plan);
     plan_tiles(&plan);
     plan_blocks(&plan);
-    plan_tasks(&plan, has_threads && plan.shards == 1);
+    plan_tasks(&plan, has_threads);
     return plan;
 }
 
 bool fvi_conv_weights_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv_shape *s)
 {
     const size_t dw = (size_t)(s->KH * s->KW * s->C * s->F + s->F);
-    size_t most, one, parts;
+    size_t most = 0, near;
     *floats = 0;
     if (s->N == 0) return true;
-    if (!fvi_mul(&most, (size_t)s->F + FVI_WEIGHTS_BLOCK, FVI_WEIGHTS_BLOCK)) return false;
+    if (!fvi_mul(&near, (size_t)s->F + FVI_WEIGHTS_BLOCK, FVI_WEIGHTS_BLOCK)) return false;
     fvi_weights_plan plan = fvi_weights_plan_of(k->tiles, s, false);
     const size_t shards = (size_t)plan.shards;
-    if (!fvi_sum(&one, (size_t)plan.near_dy, (size_t)plan.near_x) || !fvi_mul(&one, one, shards))
-        return false;
-    plan_tasks(&plan, true); /* fewer images may be one shard */
-    const size_t tasks = (size_t)(plan.tile_groups * plan.panel_groups);
-    if (!fvi_sum(&parts, (size_t)plan.near_dy, (size_t)plan.near_x) ||
-        !fvi_mul(&parts, parts, tasks))
-        return false;
-    return fvi_sum(floats, one > parts ? one : parts, (shards - 1) * dw);
+    for (int i = 0; i < 4; ++i) {
+        plan.shards = i < 2 ? (ptrdiff_t)shards : 1; /* as of fewer images */
+        plan_tasks(&plan, i % 2 == 0);
+        const size_t tasks = (size_t)(plan.shards * plan.tile_groups * plan.panel_groups);
+        if (!fvi_sum(&near, (size_t)plan.near_dy, (size_t)plan.near_x) ||
+            !fvi_mul(&near, near, tasks))
+            return false;
+        if (near > most) most = near;
+    }
+    return fvi_sum(floats, most, (shards - 1) * dw);
 }
