@@ -492,20 +492,18 @@ static void test_chosen_geometries(void **state)
 }
 
 /* Channels apart under a kernel 3 or 5 wide: rows of every width, with every way to meet their ends. */
-static void depthwise_rows(int taps, uint64_t seed)
+static void depthwise_rows(int taps, int W, int stride, uint64_t seed)
 {
     static const int channel_counts[] = {5, 16, 24, 48, 40};
-    for (int W = 1; W < 14; ++W) {
-        for (int pad = 0; pad < taps; ++pad) {
-            for (int stride = 1; stride < 3; ++stride, ++seed) {
-                const int C = channel_counts[seed % FVI_COUNT(channel_counts)];
-                const int SH = seed % 5 == 0 ? 3 - stride : stride, DH = seed % 7 == 0 ? 2 : 1;
-                const int H = 1 + (int)(seed / 3 % 9), top = (taps - 1) / 2;
-                const int OW = axis_out(W, taps, stride, 1, pad, (pad + (int)seed) % taps);
-                const int OH = axis_out(H, taps, SH, DH, top, taps - 1);
-                const fvi_conv g = {H, W, C, C, taps, taps, SH, stride, DH, 1, top, pad, OH, OW, C};
-                if (OW > 0 && OH > 0) check_case(g, 2, seed, seed % 8 == 0);
-            }
+    for (int pad = 0; pad < taps; ++pad) {
+        for (int after = 0; after < taps; ++after, ++seed) {
+            const int C = channel_counts[seed % FVI_COUNT(channel_counts)];
+            const int SH = seed % 3 == 0 ? 3 - stride : stride, DH = seed % 7 == 0 ? 2 : 1;
+            const int H = 1 + (int)(seed / 3 % 9), top = (int)(seed / 4) % taps;
+            const int OW = axis_out(W, taps, stride, 1, pad, after);
+            const int OH = axis_out(H, taps, SH, DH, top, (int)(seed / 2) % taps);
+            const fvi_conv g = {H, W, C, C, taps, taps, SH, stride, DH, 1, top, pad, OH, OW, C};
+            if (OW > 0 && OH > 0) check_case(g, 2, seed, seed % 8 == 0);
         }
     }
 }
@@ -513,8 +511,12 @@ static void depthwise_rows(int taps, uint64_t seed)
 static void test_depthwise_rows(void **state)
 {
     (void)state;
-    depthwise_rows(3, 3000);
-    depthwise_rows(5, 4000);
+    for (int W = 1; W < 14; ++W) {
+        for (int stride = 1; stride < 3; ++stride) {
+            depthwise_rows(3, W, stride, 3000 + 100 * (uint64_t)W);
+            depthwise_rows(5, W, stride, 5000 + 100 * (uint64_t)W);
+        }
+    }
 }
 
 static void test_empty_batch(void **state)

@@ -9,19 +9,13 @@
 #include "kernels/conv_internal.h"
 #include "kernels/depthwise.h"
 
-#include <string.h>
-
 #define DEPTHWISE_FOLD 64        /* sums of an output that are added up together */
 #define DEPTHWISE_BAND 65536     /* floats of a task's input and output */
 #define DEPTHWISE_TASKS 16       /* fewest tasks, where there are rows enough */
-#define DEPTHWISE_SUMS 32768     /* floats of x that a call sums over */
 #define DEPTHWISE_PIECE 512      /* floats of x's row that a strip is wide */
 #define DEPTHWISE_PLACES 6       /* fewest outputs of it */
 #define DEPTHWISE_NARROW 32      /* most floats of a pixel, */
 #define DEPTHWISE_WIDE 1024      /* or fewest, of which rows are better strips than pairs */
-#define DEPTHWISE_UNIT 16        /* floats of the widest vector */
-#define DEPTHWISE_SHARD 1024     /* fewest pixels worth a shard */
-#define DEPTHWISE_COPIES 262144  /* most floats of all shards' copies */
 #define DEPTHWISE_ALONE 100000.0 /* multiply-adds below which no thread is woken */
 
 typedef struct depthwise_plan {
@@ -52,21 +46,17 @@ static ptrdiff_t depthwise_max(ptrdiff_t a, ptrdiff_t b)
     return a > b ? a : b;
 }
 
-/* The taps that stay inside, of a place whose first reads source index at. */
-typedef struct depthwise_taps {
-    ptrdiff_t first, count;
-} depthwise_taps;
-
-static depthwise_taps depthwise_clip(ptrdiff_t at, ptrdiff_t size, ptrdiff_t gap, ptrdiff_t taps)
+fvi_depthwise_reach fvi_depthwise_clip(ptrdiff_t at, ptrdiff_t size, ptrdiff_t gap, ptrdiff_t taps)
 {
     const ptrdiff_t first = at < 0 ? depthwise_ceil(-at, gap) : 0;
     const ptrdiff_t end = at < size ? depthwise_min(taps, (size - 1 - at) / gap + 1) : 0;
-    return (depthwise_taps){first, depthwise_max(0, end - first)};
+    return (fvi_depthwise_reach){first, depthwise_max(0, end - first)};
 }
 
-static depthwise_taps depthwise_axis(const fvi_gather_axis *a, ptrdiff_t i)
+static fvi_depthwise_reach depthwise_axis(const fvi_gather_axis *a, ptrdiff_t i)
 {
-    return depthwise_clip(i * a->source_step + a->source_first, a->source_size, a->gap, a->taps);
+    return fvi_depthwise_clip(i * a->source_step + a->source_first, a->source_size, a->gap,
+                              a->taps);
 }
 
 /* ---- forward and input gradient ---- */
@@ -85,7 +75,7 @@ static depthwise_row depthwise_begin(const depthwise_plan *plan, ptrdiff_t image
 {
     const fvi_gather *g = plan->g;
     const fvi_gather_axis *h = &g->h, *w = &g->w;
-    const depthwise_taps taps = depthwise_axis(h, i);
+    const fvi_depthwise_reach taps = depthwise_axis(h, i);
     const ptrdiff_t columns = plan->sums, first = c * plan->fold; /* of the sums */
     const ptrdiff_t ih = i * h->source_step + h->source_first + taps.first * h->gap;
     const ptrdiff_t kh = h->kernel_first + taps.first * h->kernel_step;
@@ -163,7 +153,7 @@ static fvi_depthwise_rows_fn *depthwise_kernel(const depthwise_plan *plan, bool 
 
 /* Outputs [j, j + outs) of a row; they meet the same taps. */
 static void depthwise_outs(const depthwise_plan *plan, depthwise_row *row, ptrdiff_t j,
-                           ptrdiff_t outs, depthwise_taps taps)
+                           ptrdiff_t outs, fvi_depthwise_reach taps)
 {
     const fvi_gather *g = plan->g;
     fvi_depthwise_rows *call = &row->call;
@@ -219,9 +209,7 @@ static void depthwise_run_single(const depthwise_plan *plan, ptrdiff_t image, pt
     }
 }
 
-/* Pieces of a row, or of two, narrow enough that what several kernel rows read stays in the nearest
-   cache. */
-static ptrdiff_t depthwise_pieces(ptrdiff_t places, ptrdiff_t floats)
+ptrdiff_t fvi_depthwise_pieces(ptrdiff_t places, ptrdiff_t floats)
 {
     const ptrdiff_t wanted = depthwise_ceil(places * floats, DEPTHWISE_PIECE);
     return depthwise_max(1, depthwise_min(wanted, places / DEPTHWISE_PLACES));
@@ -235,7 +223,7 @@ static void depthwise_run_strips(const depthwise_plan *plan, ptrdiff_t image, pt
     const ptrdiff_t from = plan->inside_from, places = plan->inside_to - from;
     depthwise_row row = depthwise_begin(plan, image, i, 0);
     fvi_depthwise_rows *call = &row.call;
-    const ptrdiff_t pieces = depthwise_pieces(places, call->source_step);
+    const ptrdiff_t pieces = fvi_depthwise_pieces(places, call->source_step);
     fvi_depthwise_rows_fn *run =
         rows > 1 ? plan->table->along_pair : plan->table->along[call->taps_h - 2];
     call->weights = g->weights + row.weights;
@@ -264,7 +252,7 @@ static void depthwise_run_rows(const depthwise_plan *plan, ptrdiff_t image, ptrd
         const ptrdiff_t taps = depthwise_axis(&plan->g->h, i).count;
         const ptrdiff_t below = i + 1 < i1 ? depthwise_axis(&plan->g->h, i + 1).count : 0;
         if (plan->has_strips && (taps == 2 || taps == 3)) {
-            const bool is_pair = taps == 3 && below == 3;
+            const bool is_pair = taps == 3 && below == 3 && plan->g->h.taps == 3;
             depthwise_run_strips(plan, image, i, 1 + is_pair);
             i += is_pair;
         } else if (plan->has_pairs && taps > 0 && below > 0) {
@@ -276,16 +264,93 @@ static void depthwise_run_rows(const depthwise_plan *plan, ptrdiff_t image, ptrd
     }
 }
 
+/* ---- the input gradient of a kernel 3 by 3 and stride 2 ---- */
+
+/* It has four parts, whose outputs lie between each other: of two by two taps, two by one, one by two
+   and one. An output of the first and those behind and below it make a quad: all of them read the
+   last of its sources. In the other parts they count shift_h rows and shift_w places further. */
+typedef struct depthwise_quads {
+    bool is_there;
+    ptrdiff_t shift_h, shift_w;
+    ptrdiff_t from, to; /* places of a row of the first part that calls make */
+    bool has_left;      /* and the one before them, which misses its first tap */
+} depthwise_quads;
+
+/* One tap beside two, at every second place. */
+static bool depthwise_is_halved(const fvi_gather_axis *both, const fvi_gather_axis *one)
+{
+    return both->step == 2 && both->taps == 2 && both->gap == 1 && one->step == 2 &&
+           one->taps == 1 && both->kernel_first == 2 && one->kernel_first == 1;
+}
+
+static depthwise_quads depthwise_quads_of(const depthwise_plan *plan, ptrdiff_t parts)
+{
+    const fvi_gather *g = plan->g, *last = parts == 4 ? plan[3].g : g;
+    depthwise_quads q = {.is_there = false};
+    if (parts != 4 || !depthwise_is_halved(&g->h, &last->h) ||
+        !depthwise_is_halved(&g->w, &last->w) || plan->spread > 1 || plan->fold > 1 ||
+        g->is_added || plan->sums < plan->table->lanes || !plan->table->quads[0])
+        return q;
+    q.shift_h = (g->h.start + 1 - last->h.start) / 2;
+    q.shift_w = (g->w.start + 1 - last->w.start) / 2;
+    q.from = plan->inside_from;
+    q.to = depthwise_min(plan->inside_to, last->w.count - q.shift_w);
+    q.is_there = q.from < q.to;
+    const fvi_depthwise_reach before = depthwise_axis(&g->w, q.from - 1);
+    q.has_left = q.from > 0 && before.first == 1 && before.count == 1;
+    return q;
+}
+
+/* Row i of the first two parts and the row below it, of the last two. */
+static void depthwise_run_quads(const depthwise_plan *plan, const depthwise_quads *q,
+                                ptrdiff_t image, ptrdiff_t i)
+{
+    const fvi_gather *g = plan->g;
+    const ptrdiff_t below = i + q->shift_h, from = q->from - q->has_left;
+    const fvi_depthwise_reach taps =
+        i < 0 || i >= g->h.count ? (fvi_depthwise_reach){0, 0} : depthwise_axis(&g->h, i);
+    const bool is_quad = taps.first + taps.count == 2 && below < plan[3].g->h.count;
+    if (is_quad) {
+        depthwise_row row = depthwise_begin(plan, image, i, 0);
+        fvi_depthwise_rows *call = &row.call;
+        const ptrdiff_t out = row.out + q->from * call->out_step;
+        call->source = g->source + row.source + q->from * call->source_step;
+        if (taps.count == 2) call->source += call->gap_h;
+        call->weights = g->weights + (2 * g->kernel_w + 2) * plan->sums;
+        call->out = g->out + out;
+        call->mask = g->mask ? g->mask + out : NULL;
+        call->outs = q->to - q->from;
+        call->out_step /= 2;
+        call->out_below = g->out_w * g->out_pitch;
+        call->has_left = q->has_left;
+        plan->table->quads[taps.count - 1](call);
+    }
+    for (ptrdiff_t p = 0; p < 4; ++p) {
+        const ptrdiff_t r = p < 2 ? i : below, shift = p % 2 ? q->shift_w : 0;
+        if (r >= 0 && r < plan[p].g->h.count)
+            depthwise_run_single(&plan[p], image, r, is_quad ? from + shift : 0,
+                                 is_quad ? q->to + shift : 0);
+    }
+}
+
 /* Images in bands of rows; of each band all parts, which lie between each other's rows. */
 typedef struct depthwise_job {
     depthwise_plan plan[FVI_DEPTHWISE_PARTS];
     ptrdiff_t parts, bands;
+    depthwise_quads quads;
 } depthwise_job;
 
 static void depthwise_task(void *context, size_t task)
 {
     const depthwise_job *job = context;
     const ptrdiff_t image = (ptrdiff_t)task / job->bands, band = (ptrdiff_t)task % job->bands;
+    if (job->quads.is_there) {
+        const ptrdiff_t shift = job->quads.shift_h, rows = job->plan[3].g->h.count;
+        const ptrdiff_t all = depthwise_max(job->plan[0].g->h.count, rows - shift) + shift;
+        for (ptrdiff_t i = all * band / job->bands; i < all * (band + 1) / job->bands; ++i)
+            depthwise_run_quads(job->plan, &job->quads, image, i - shift);
+        return;
+    }
     for (ptrdiff_t p = 0; p < job->parts; ++p) {
         const depthwise_plan *plan = &job->plan[p];
         const ptrdiff_t rows = plan->g->h.count, pairs = (rows + 1) / 2;
@@ -331,8 +396,8 @@ static depthwise_plan depthwise_plan_of(const fvi_kernels *k, const fvi_gather *
                       g->h.source_step == 1 && plan.inside_from < plan.inside_to &&
                       (plan.sums <= DEPTHWISE_NARROW || plan.sums >= DEPTHWISE_WIDE);
     if (!plan.has_strips) return plan;
-    const depthwise_taps before = depthwise_axis(w, plan.inside_from - 1);
-    const depthwise_taps after = depthwise_axis(w, plan.inside_to);
+    const fvi_depthwise_reach before = depthwise_axis(w, plan.inside_from - 1);
+    const fvi_depthwise_reach after = depthwise_axis(w, plan.inside_to);
     plan.has_left = plan.inside_from > 0 && before.first == 1 && before.count == 2;
     plan.has_right = plan.inside_to < w->count && after.first == 0 && after.count == 2;
     return plan;
@@ -347,6 +412,7 @@ void fvi_depthwise_run(const fvi_kernels *k, fvi_threads *threads, const fvi_gat
         job.plan[p] = depthwise_plan_of(k, &g[p]);
         work += (double)(g[p].h.count * g[p].w.count) * (double)(g[p].h.taps * g[p].w.taps);
     }
+    job.quads = depthwise_quads_of(job.plan, parts);
     work *= (double)g->N * (double)job.plan[0].sums;
     if (!(work > 0)) return;
     const ptrdiff_t floats =
@@ -355,227 +421,4 @@ void fvi_depthwise_run(const fvi_kernels *k, fvi_threads *threads, const fvi_gat
     job.bands = depthwise_max(1, depthwise_min(job.bands, g->h.count / 4));
     if (work < DEPTHWISE_ALONE) threads = NULL;
     fvi_parallel_for(threads, (size_t)(g->N * job.bands), depthwise_task, &job);
-}
-
-/* ---- weight and bias gradient ---- */
-
-/* dw[kh, kw, f] = sum over output pixels of x[its pixel under the tap, f / M] * dy[pixel, f]. Outputs
-   that meet the same taps form rectangles; of each, a call sums a few taps. Images are cut into
-   shards by geometry and batch alone, each with its own dw, and these are added in order. */
-typedef struct depthwise_sum {
-    const fvi_depthwise_table *table;
-    const fvi_conv_shape *s;
-    float *dw, *db, *copies;
-    const float *x, *dy;
-    ptrdiff_t shards, each, groups; /* channels of a task */
-} depthwise_sum;
-
-ptrdiff_t fvi_depthwise_shards(const fvi_conv_shape *s)
-{
-    const ptrdiff_t size = (s->KH * s->KW + 1) * s->F, pixels = s->N * s->OH * s->OW;
-    const ptrdiff_t most = depthwise_min(DEPTHWISE_COPIES / size, pixels / DEPTHWISE_SHARD);
-    return depthwise_max(1, depthwise_min(depthwise_min(most, FVI_CONV_SHARDS), s->N));
-}
-
-/* A rectangle of outputs of one image: their rows and columns, and the taps that all of them meet. */
-typedef struct depthwise_area {
-    ptrdiff_t image, h0, h1, w0, w1;
-    depthwise_taps h, w;
-} depthwise_area;
-
-/* The taps of an area [h0, h1), a few at a time. */
-static void depthwise_area_sums(const depthwise_sum *sum, fvi_depthwise_sums *call,
-                                const depthwise_area *area)
-{
-    const fvi_conv_shape *s = sum->s;
-    fvi_depthwise_sums_fn *const *run =
-        call->spread > 1 ? sum->table->spread_sums : sum->table->sums;
-    ptrdiff_t shift[FVI_DEPTHWISE_TAPS], place[FVI_DEPTHWISE_TAPS];
-    const ptrdiff_t all = area->h.count * area->w.count;
-    ptrdiff_t done = 0;
-    call->shift = shift;
-    call->place = place;
-    do {
-        ptrdiff_t taps = 0;
-        for (; taps < FVI_DEPTHWISE_TAPS && done < all; ++taps, ++done) {
-            const ptrdiff_t i = done / area->w.count, j = done % area->w.count;
-            shift[taps] = (i * s->DH * s->W + j * s->DW) * s->x_pitch;
-            place[taps] = ((area->h.first + i) * s->KW + area->w.first + j) * s->F;
-        }
-        run[taps](call);
-        call->db = NULL; /* once for each area */
-    } while (done < all);
-}
-
-static void depthwise_area_run(const depthwise_sum *sum, const depthwise_area *area, ptrdiff_t c,
-                               ptrdiff_t channels, float *dw, float *db)
-{
-    const fvi_conv_shape *s = sum->s;
-    const ptrdiff_t spread = s->F / s->C;
-    const ptrdiff_t row = (area->w1 - area->w0) * s->SW * s->SH * s->C;
-    const ptrdiff_t rows = depthwise_max(1, DEPTHWISE_SUMS / row);
-    const bool has_taps = area->h.count > 0 && area->w.count > 0;
-    const ptrdiff_t iw = area->w0 * s->SW - s->pad_left + area->w.first * s->DW;
-    for (ptrdiff_t h = area->h0; h < area->h1; h += rows) {
-        const ptrdiff_t ih = h * s->SH - s->pad_top + area->h.first * s->DH;
-        const ptrdiff_t x = ((area->image * s->H + ih) * s->W + iw) * s->x_pitch + c / spread;
-        const ptrdiff_t dy = ((area->image * s->OH + h) * s->OW + area->w0) * s->y_pitch + c;
-        fvi_depthwise_sums call = {
-            .x = sum->x + (has_taps ? x : 0),
-            .dy = sum->dy + dy,
-            .x_row = s->SH * s->W * s->x_pitch,
-            .x_step = s->SW * s->x_pitch,
-            .dy_row = s->OW * s->y_pitch,
-            .dy_step = s->y_pitch,
-            .rows = depthwise_min(rows, area->h1 - h),
-            .columns = area->w1 - area->w0,
-            .channels = channels,
-            .spread = spread,
-            .dw = dw + c,
-            .db = db ? db + c : NULL,
-        };
-        depthwise_area_sums(sum, &call, area);
-    }
-}
-
-/* A row of outputs at a time under a kernel 3 wide, or two, in pieces narrow enough that what several
-   kernel rows read stays in the nearest cache: outputs [from, to) of a row, of which the first may
-   miss the first tap of each kernel row, the last the last one. */
-typedef struct depthwise_strips {
-    ptrdiff_t from, to;
-    bool has_left, has_right;
-} depthwise_strips;
-
-static depthwise_strips depthwise_strips_of(const fvi_conv_shape *s)
-{
-    depthwise_strips strips = {.to = 0};
-    if (s->F > s->C || s->KH != 3 || s->KW != 3 || s->DW > 1 || s->SW > 2) return strips;
-    const ptrdiff_t last = s->W - 3 + s->pad_left;
-    ptrdiff_t from = depthwise_ceil(s->pad_left, s->SW);
-    ptrdiff_t to = last < 0 ? 0 : depthwise_min(s->OW, last / s->SW + 1);
-    if (from >= to) return strips;
-    strips.has_left = from > 0 && (from - 1) * s->SW - s->pad_left == -1;
-    strips.has_right = to < s->OW && to * s->SW - s->pad_left == s->W - 2;
-    strips.from = from - strips.has_left;
-    strips.to = to + strips.has_right;
-    return strips;
-}
-
-/* Rows [h, h + rows) of an area. */
-static void depthwise_strips_run(const depthwise_sum *sum, const depthwise_strips *strips,
-                                 const depthwise_area *area, ptrdiff_t h, ptrdiff_t rows,
-                                 fvi_depthwise_strip *call, ptrdiff_t c)
-{
-    const fvi_conv_shape *s = sum->s;
-    const ptrdiff_t line = s->W * s->x_pitch, ih = h * s->SH - s->pad_top + area->h.first * s->DH;
-    const ptrdiff_t below = ih + (rows - 1) * s->SH + (area->h.count - 1) * s->DH + 1;
-    const ptrdiff_t from = strips->from + strips->has_left, to = strips->to - strips->has_right;
-    const ptrdiff_t pieces = depthwise_pieces(to - from, s->SW * s->F);
-    const float *x = sum->x + area->image * s->H * line;
-    const float *dy = sum->dy + (area->image * s->OH + h) * s->OW * s->y_pitch;
-    fvi_depthwise_strip_fn *run =
-        rows > 1 ? sum->table->strip_pair : sum->table->strips[s->SW - 1][area->h.count - 2];
-    for (ptrdiff_t i = 0; i < pieces; ++i) {
-        const ptrdiff_t w = from + (to - from) * i / pieces;
-        const ptrdiff_t iw = (w * s->SW - s->pad_left) * s->x_pitch;
-        call->places = from + (to - from) * (i + 1) / pieces - w;
-        call->has_left = i == 0 && strips->has_left;
-        call->has_right = i == pieces - 1 && strips->has_right;
-        call->x = x + ih * line + iw + c;
-        call->dy = dy + w * s->y_pitch + c;
-        call->x_ahead = (const char *)(x + below * line + iw);
-        call->dy_ahead = (const char *)(dy + (rows * s->OW + w) * s->y_pitch);
-        run(call);
-    }
-}
-
-static void depthwise_strips_area(const depthwise_sum *sum, const depthwise_strips *strips,
-                                  const depthwise_area *area, ptrdiff_t c, ptrdiff_t channels,
-                                  float *dw, float *db)
-{
-    const fvi_conv_shape *s = sum->s;
-    const bool has_pairs =
-        sum->table->strip_pair && area->h.count == 3 && s->SH == 1 && s->SW == 1 && s->DH == 1;
-    fvi_depthwise_strip call = {
-        .x_row = s->DH * s->W * s->x_pitch,
-        .x_pixel = s->x_pitch,
-        .dy_row = s->OW * s->y_pitch,
-        .dy_pixel = s->y_pitch,
-        .channels = channels,
-        .dw = dw + area->h.first * 3 * s->F + c,
-        .tap = s->F,
-        .db = db ? db + c : NULL,
-        .x_ahead_row = s->W * s->x_pitch * (ptrdiff_t)sizeof *dw,
-        .dy_ahead_row = s->OW * s->y_pitch * (ptrdiff_t)sizeof *dw,
-    };
-    for (ptrdiff_t h = area->h0, rows; h < area->h1; h += rows) {
-        rows = has_pairs && h + 1 < area->h1 ? 2 : 1;
-        depthwise_strips_run(sum, strips, area, h, rows, &call, c);
-    }
-}
-
-/* All areas of an image. */
-static void depthwise_image(const depthwise_sum *sum, ptrdiff_t image, ptrdiff_t c,
-                            ptrdiff_t channels, float *dw, float *db)
-{
-    const fvi_conv_shape *s = sum->s;
-    const depthwise_strips strips = depthwise_strips_of(s);
-    depthwise_area a = {.image = image};
-    for (a.h0 = 0; a.h0 < s->OH; a.h0 = a.h1) {
-        a.h = depthwise_clip(a.h0 * s->SH - s->pad_top, s->H, s->DH, s->KH);
-        depthwise_taps next = a.h;
-        for (a.h1 = a.h0; a.h1 < s->OH && next.first == a.h.first && next.count == a.h.count;)
-            next = depthwise_clip(++a.h1 * s->SH - s->pad_top, s->H, s->DH, s->KH);
-        const bool has_strips = a.h.count > 1 && strips.from < strips.to;
-        if (has_strips) depthwise_strips_area(sum, &strips, &a, c, channels, dw, db);
-        for (a.w0 = 0; a.w0 < s->OW; a.w0 = a.w1) {
-            a.w = next = depthwise_clip(a.w0 * s->SW - s->pad_left, s->W, s->DW, s->KW);
-            for (a.w1 = a.w0; a.w1 < s->OW && next.first == a.w.first && next.count == a.w.count;)
-                next = depthwise_clip(++a.w1 * s->SW - s->pad_left, s->W, s->DW, s->KW);
-            if (!has_strips || a.w0 < strips.from || a.w0 >= strips.to)
-                depthwise_area_run(sum, &a, c, channels, dw, db);
-        }
-    }
-}
-
-static void depthwise_sum_task(void *context, size_t task)
-{
-    const depthwise_sum *sum = context;
-    const fvi_conv_shape *s = sum->s;
-    const ptrdiff_t shard = (ptrdiff_t)task / sum->groups, taps = s->KH * s->KW;
-    const ptrdiff_t c = (ptrdiff_t)task % sum->groups * sum->each;
-    const ptrdiff_t channels = depthwise_min(sum->each, s->F - c);
-    float *dw = shard == 0 ? sum->dw : sum->copies + (shard - 1) * (taps + 1) * s->F;
-    float *db = shard == 0 || !sum->db ? sum->db : dw + taps * s->F;
-    for (ptrdiff_t t = 0; t < taps; ++t)
-        memset(dw + t * s->F + c, 0, (size_t)channels * sizeof *dw);
-    if (db) memset(db + c, 0, (size_t)channels * sizeof *db);
-    for (ptrdiff_t n = s->N * shard / sum->shards; n < s->N * (shard + 1) / sum->shards; ++n)
-        depthwise_image(sum, n, c, channels, dw, db);
-}
-
-void fvi_depthwise_weights(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s,
-                           float *dw, float *db, const float *x, const float *dy, float *scratch)
-{
-    depthwise_sum sum = {
-        .table = k->depthwise, .s = s, .dw = dw, .db = db, .copies = scratch, .x = x, .dy = dy};
-    const ptrdiff_t size = s->KH * s->KW * s->F;
-    sum.shards = fvi_depthwise_shards(s);
-    if ((double)(s->N * s->OH * s->OW) * (double)size < DEPTHWISE_ALONE) threads = NULL;
-    /* Where shards are too few, channels are cut, which changes no sum: at whole vectors, and where
-       a channel of x ends. */
-    const ptrdiff_t unit = DEPTHWISE_UNIT * (s->F / s->C), units = depthwise_ceil(s->F, unit);
-    const ptrdiff_t wanted = 2 * fvi_threads_count(threads) / sum.shards;
-    sum.each = units * unit;
-    if (fvi_threads_count(threads) > 1 && wanted > 1)
-        sum.each = depthwise_ceil(units, wanted) * unit;
-    sum.groups = depthwise_ceil(s->F, sum.each);
-    fvi_parallel_for(threads, (size_t)(sum.shards * sum.groups), depthwise_sum_task, &sum);
-    for (ptrdiff_t shard = 1; shard < sum.shards; ++shard) {
-        const float *copy = scratch + (shard - 1) * (size + s->F);
-        for (ptrdiff_t i = 0; i < size; ++i)
-            dw[i] += copy[i];
-        for (ptrdiff_t i = 0; db && i < s->F; ++i)
-            db[i] += copy[size + i];
-    }
 }

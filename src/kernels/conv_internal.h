@@ -129,7 +129,7 @@ void fvi_groups_back(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_
 void fvi_groups_weights(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s,
                         float *dw, float *db, const float *x, const float *dy, float *scratch);
 
-/* ---- conv_depthwise.c: groups of one channel ---- */
+/* ---- conv_depthwise.c, conv_depthwise_sums.c: groups of one channel ---- */
 
 #define FVI_DEPTHWISE_PARTS 16
 

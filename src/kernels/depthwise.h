@@ -140,6 +140,12 @@ struct fvi_depthwise_table {
        is_added; NULL: there is none. At an edge: of one output each with so many taps in a row. */
     fvi_depthwise_rows_fn *pairs[FVI_DEPTHWISE_KINDS];
     fvi_depthwise_rows_fn *pair_edge[FVI_DEPTHWISE_EDGE + 1];
+    /* the input gradient of a kernel 3 by 3 and stride 2: output 2*o meets sources o and o + 1 of the
+       row that source is at and of the one above it, output 2*o + 1 only source o + 1, and those
+       below them only the first of these rows. weights is at tap (2, 2), weight_h and weight_w lead
+       to (0, 0). Quad o is these four outputs; has_left: one at -1 has no source o. Without the row
+       above: [0]. Otherwise as pairs. */
+    fvi_depthwise_rows_fn *quads[2];
     /* strips: a row of outputs, or two below each other, of a kernel 3 wide with gap and step 1;
        channels >= lanes, not is_added; NULL: there is none. */
     fvi_depthwise_rows_fn *along[2]; /* [kernel rows - 2] */
@@ -154,5 +160,17 @@ struct fvi_depthwise_table {
     fvi_group_sums_fn *group_sums;
     ptrdiff_t group_each; /* channels of a group that it takes at once, where there are as many */
 };
+
+/* ---- conv_depthwise.c ---- */
+
+/* The taps that stay inside, of a place whose first reads source index at. */
+typedef struct fvi_depthwise_reach {
+    ptrdiff_t first, count;
+} fvi_depthwise_reach;
+
+fvi_depthwise_reach fvi_depthwise_clip(ptrdiff_t at, ptrdiff_t size, ptrdiff_t gap, ptrdiff_t taps);
+/* Pieces of a row, or of two, narrow enough that what several kernel rows read stays in the nearest
+   cache. */
+ptrdiff_t fvi_depthwise_pieces(ptrdiff_t places, ptrdiff_t floats);
 
 #endif

@@ -143,4 +143,61 @@ FVI_DEPTHWISE_PAIR_EDGE(2)
 FVI_DEPTHWISE_PAIR_EDGE(3)
 FVI_DEPTHWISE_PAIR_EDGE(4)
 
+/* ---- the input gradient of a kernel 3 by 3 and stride 2 ---- */
+
+/* Two sources side by side: what an output and the one behind it have of them, in the first of two
+   rows of outputs (above) and in the second (below). */
+FVI_INLINE void FVI_NAME(depthwise_quad_row)(const fvi_depthwise_rows *call, FVI_VECTOR *sum,
+                                             const float *at, const float *w_above,
+                                             const float *w_below, const bool has_first,
+                                             const bool has_below)
+{
+    FVI_UNROLL
+    for (int j = has_first ? 0 : 1; j < 2; ++j) {
+        const FVI_VECTOR x = FVI_LOAD(at + j * call->gap_w);
+        const ptrdiff_t tap = j * call->weight_w;
+        sum[0] = FVI_FMA(x, FVI_LOAD(w_above + tap), sum[0]);
+        if (has_below) sum[2] = FVI_FMA(x, FVI_LOAD(w_below + tap), sum[2]);
+        if (j == 0) continue;
+        sum[1] = FVI_FMA(x, FVI_LOAD(w_above + tap / 2), sum[1]);
+        if (has_below) sum[3] = FVI_FMA(x, FVI_LOAD(w_below + tap / 2), sum[3]);
+    }
+}
+
+/* Output first of the first row, the one behind it, and the two below these. */
+FVI_INLINE void FVI_NAME(depthwise_quad)(const fvi_depthwise_rows *call, ptrdiff_t first,
+                                         const bool has_above, const bool has_first)
+{
+    const int mode = FVI_DEPTHWISE_WHOLE;
+    const ptrdiff_t at = first * call->out_step * 2, down = call->weight_h / 2;
+    const float *source = call->source + first * call->gap_w;
+    for (ptrdiff_t c = 0; c < call->channels; c += FVI_LANES) {
+        if (c + FVI_LANES > call->channels) c = call->channels - FVI_LANES;
+        const FVI_NAME(depthwise_block) b = FVI_NAME(depthwise_begin)(c, 0, 1, mode);
+        FVI_VECTOR sum[4] = {{0}};
+        const float *x = source + c, *w = call->weights + c;
+        if (has_above) FVI_NAME(depthwise_quad_row)
+        (call, sum, x - call->gap_h, w, w, has_first, false);
+        FVI_NAME(depthwise_quad_row)(call, sum, x, w + 2 * down, w + down, has_first, true);
+        for (int r = 0; r < 2; ++r) {
+            const ptrdiff_t to = at + r * call->out_below;
+            if (call->mask)
+                FVI_NAME(depthwise_finish)(call, sum + 2 * r, to, &b, 2, mode, false);
+            else
+                FVI_NAME(depthwise_finish)(call, sum + 2 * r, to, &b, 2, mode, true);
+        }
+    }
+}
+
+#define FVI_DEPTHWISE_QUADS(has_above)                                                             \
+    static void FVI_NAME(depthwise_quads_##has_above)(const fvi_depthwise_rows *given)             \
+    {                                                                                              \
+        const fvi_depthwise_rows call = *given; /* a copy that no store can reach */               \
+        if (call.has_left) FVI_NAME(depthwise_quad)(&call, -1, has_above, false);                  \
+        for (ptrdiff_t first = 0; first < call.outs; ++first)                                      \
+            FVI_NAME(depthwise_quad)(&call, first, has_above, true);                               \
+    }
+FVI_DEPTHWISE_QUADS(0)
+FVI_DEPTHWISE_QUADS(1)
+
 #endif

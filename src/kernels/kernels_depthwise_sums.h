@@ -210,6 +210,7 @@ static const fvi_depthwise_table FVI_NAME(depthwise) = {
             [FVI_DEPTHWISE_5_1] = FVI_NAME(depthwise_pair_5_1),
             [FVI_DEPTHWISE_5_2] = FVI_NAME(depthwise_pair_5_2),
         },
+    .quads = {FVI_NAME(depthwise_quads_0), FVI_NAME(depthwise_quads_1)},
     .pair_edge = {NULL, FVI_NAME(depthwise_edge_1), FVI_NAME(depthwise_edge_2),
                   FVI_NAME(depthwise_edge_3), FVI_NAME(depthwise_edge_4)},
 #endif
