@@ -107,7 +107,7 @@ FVI_INLINE void FVI_NAME(depthwise_pair)(const fvi_depthwise_rows *call, ptrdiff
         const fvi_depthwise_rows *given, ptrdiff_t first)                                          \
     {                                                                                              \
         const fvi_depthwise_rows call = *given; /* a copy that no store can reach */               \
-        for (; first + n <= call.outs; first += n)                                                 \
+        for (; first + (n) <= call.outs; first += (n))                                             \
             FVI_NAME(depthwise_pair)(&call, first, n, taps, step, is_whole);                       \
         return first;                                                                              \
     }
@@ -120,7 +120,7 @@ FVI_INLINE void FVI_NAME(depthwise_pair)(const fvi_depthwise_rows *call, ptrdiff
     FVI_DEPTHWISE_PAIR_OF(part_pair, taps, step, 1, false)                                         \
     static void FVI_NAME(depthwise_pair_##taps##_##step)(const fvi_depthwise_rows *call)           \
     {                                                                                              \
-        if (call->taps_h == taps && call->skip == step && call->taps_below == taps)                \
+        if (call->taps_h == (taps) && call->skip == (step) && call->taps_below == (taps))          \
             FVI_NAME(depthwise_pair_##taps##_##step##_1)                                           \
         (call, FVI_NAME(depthwise_pair_##taps##_##step##_##most)(call, 0));                        \
         else FVI_NAME(depthwise_part_pair_##taps##_##step##_1)(                                    \
