@@ -265,24 +265,26 @@ static void check_variants(const conv_case *t, const fvi_kernels *k, const conv_
 /* With a residual, clipped, limited: the bits of one after the other. */
 static void check_end(const conv_case *t, const fvi_kernels *k, const conv_result *r)
 {
-    if (!fvi_conv_has_end(k, &t->g)) return;
+    const bool adds = fvi_conv_adds(k, &t->g);
     float *scratch = result_scratch(t, k, t->N), *y = result_copy(NULL, t->y_size);
     float *right = result_copy(NULL, t->y_size);
-    fvi_conv_end end = {.bias = t->b, .residual = t->dy};
-    fvi_conv_forward(k, NULL, &t->g, t->N, y, t->x, t->w, &end, scratch);
+    fvi_conv_end end = {.bias = t->b, .residual = adds ? t->dy : NULL};
     for (size_t i = 0; i < t->y_size; ++i)
-        right[i] = r->y[i] + t->dy[i];
+        right[i] = adds ? r->y[i] + t->dy[i] : r->y[i];
+    fvi_conv_forward(k, NULL, &t->g, t->N, y, t->x, t->w, &end, scratch);
     result_same(t, k->isa, "residual", right, y, t->y_size);
     end.is_clipped = true;
     end.most = 0.75f;
-    fvi_conv_forward(k, NULL, &t->g, t->N, y, t->x, t->w, &end, scratch);
     for (size_t i = 0; i < t->y_size; ++i)
         right[i] = right[i] < 0 ? 0 : right[i] > end.most ? end.most : right[i];
-    result_same(t, k->isa, "limited", right, y, t->y_size);
+    if (fvi_conv_limits(k, &t->g)) {
+        fvi_conv_forward(k, NULL, &t->g, t->N, y, t->x, t->w, &end, scratch);
+        result_same(t, k->isa, "limited", right, y, t->y_size);
+    }
     free(scratch);
     free(y);
     free(right);
-    ++ends;
+    ends += adds;
 }
 
 /* Scratch for a batch is enough for smaller ones. */

@@ -77,18 +77,22 @@ static void test_sums_and_limits(void **state)
     fv_model *m = fv_model_new("sums", NULL);
     const int in = fv_input(m, 6, 6, 16), first = fv_conv2d(m, in, &conv);
     const int limited = fv_add(m, "ReLU", &first, 1, &six, sizeof six);
+    const int depthwise = fv_depthwise_conv2d(
+        m, in, &(fv_depthwise_conv2d_config){.kernel_size = {3, 3}, .padding = FV_SAME});
+    const int beside = fv_add(m, "ReLU", &depthwise, 1, &six, sizeof six);
     const int norm = fv_batch_normalization(m, fv_conv2d(m, limited, &conv), NULL);
     const int sum = fv_sum(m, limited, norm), relu = fv_relu(m, sum);
     const int again = fv_batch_normalization(m, fv_conv2d(m, relu, &conv), NULL);
     const int before = fv_sum(m, again, relu); /* a sum first, then what could be folded */
     const int behind = fv_batch_normalization(m, before, NULL);
     const int twice = fv_conv2d(m, behind, &conv), both = fv_sum(m, twice, twice);
-    const int three[3] = {both, fv_conv2d(m, both, &conv), behind};
-    const int all = fv_add(m, "Add", three, 3, NULL, 0);
+    const int four[4] = {both, fv_conv2d(m, both, &conv), behind, beside};
+    const int all = fv_add(m, "Add", four, 4, NULL, 0);
     fv_flatten(m, all);
     assert_ok(fv_model_build(m, FV_LAST, 2));
     const fvi_layout *layout = &m->context->layout;
     assert_true(layout->clips[first] && layout->most[first] == 6 && !layout->is_run[limited]);
+    assert_true(layout->most[depthwise] == 6 && !layout->is_run[beside]);
     assert_true(layout->adds[norm - 1] == limited && layout->clips[norm - 1]);
     assert_true(!layout->is_run[sum] && !layout->is_run[relu] && layout->most[norm - 1] == 0);
     assert_true(layout->adds[again - 1] == relu && !layout->is_run[before]);

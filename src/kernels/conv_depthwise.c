@@ -9,6 +9,8 @@
 #include "kernels/conv_internal.h"
 #include "kernels/depthwise.h"
 
+#include <math.h>
+
 #define DEPTHWISE_FOLD 64        /* sums of an output that are added up together */
 #define DEPTHWISE_BAND 65536     /* floats of a task's input and output */
 #define DEPTHWISE_TASKS 16       /* fewest tasks, where there are rows enough */
@@ -90,7 +92,8 @@ static depthwise_row depthwise_begin(const depthwise_plan *plan, ptrdiff_t image
                  .spread = plan->spread,
                  .start = g->start ? g->start + c : NULL,
                  .is_added = g->is_added,
-                 .is_clipped = g->is_clipped},
+                 .is_clipped = g->is_clipped,
+                 .most = g->most > 0 ? g->most : INFINITY},
         .source =
             ((image * h->source_size + ih) * w->source_size + w->source_first) * g->source_pitch +
             first / plan->spread,

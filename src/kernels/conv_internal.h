@@ -90,7 +90,7 @@ typedef struct fvi_gather {
     ptrdiff_t kernel_w;   /* KW */
     bool is_transposed;   /* depth is F and columns is C, not the reverse */
     bool is_added, is_clipped;
-    float most;            /* clipped at it, too; 0: no limit. Not depthwise */
+    float most;            /* clipped at it, too; 0: no limit */
     const float *residual; /* lies like out, and is added; NULL: none. Not depthwise */
     const float *mask;     /* lies like out; NULL: none */
     const float *start;    /* [columns] or NULL; not when is_added */

@@ -268,11 +268,17 @@ void fvi_conv_forward(const fvi_kernels *k, fvi_threads *threads, const fvi_conv
     }
 }
 
-bool fvi_conv_has_end(const fvi_kernels *k, const fvi_conv *g)
+bool fvi_conv_adds(const fvi_kernels *k, const fvi_conv *g)
 {
     const fvi_conv_shape s = conv_shape(g, 1);
     const conv_way way = conv_choose(k, &s, CONV_FORWARD);
     return way == CONV_GATHER || way == CONV_WIDE;
+}
+
+bool fvi_conv_limits(const fvi_kernels *k, const fvi_conv *g)
+{
+    const fvi_conv_shape s = conv_shape(g, 1);
+    return fvi_conv_adds(k, g) || conv_choose(k, &s, CONV_FORWARD) == CONV_DEPTHWISE;
 }
 
 bool fvi_conv_takes_pool(const fvi_kernels *k, const fvi_conv *g, const fvi_pool *p)

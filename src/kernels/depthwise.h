@@ -26,6 +26,7 @@ typedef struct fvi_depthwise_rows {
                             elsewhere */
     bool is_added;      /* start from what out holds */
     bool is_clipped;    /* what is below 0 at the end is 0 */
+    float most;         /* and what is above it is it; INFINITY: no limit */
     /* of two rows: where the outputs of the one below lie. Of a pair, that one begins at kernel row
        skip <= taps_h of the one above, and has taps and weights of its own. */
     ptrdiff_t out_below, skip, taps_below;

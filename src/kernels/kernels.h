@@ -137,12 +137,13 @@ fv_status fvi_conv_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv 
 /* What a forward does to its sums before it writes them. */
 typedef struct fvi_conv_end {
     const float *bias; /* [F]; NULL: none */
-    /* the rest in this order; residual and most only where fvi_conv_has_end */
-    const float *residual; /* as y, and is added; NULL: none */
-    bool is_clipped;       /* plain ReLU */
-    float most;            /* what is above it is it; 0: no limit */
+    /* the rest in this order */
+    const float *residual; /* as y, and is added; NULL: none. Where fvi_conv_adds */
+    bool is_clipped;       /* plain ReLU, */
+    float most;            /* of which what is above it is it; 0: no limit. Where fvi_conv_limits */
 } fvi_conv_end;
-bool fvi_conv_has_end(const fvi_kernels *k, const fvi_conv *g);
+bool fvi_conv_adds(const fvi_kernels *k, const fvi_conv *g);
+bool fvi_conv_limits(const fvi_kernels *k, const fvi_conv *g);
 /* y = conv(x, w), and its end */
 void fvi_conv_forward(const fvi_kernels *k, fvi_threads *threads, const fvi_conv *g, int N,
                       float *y, const float *x, const float *w, const fvi_conv_end *end,

@@ -105,7 +105,8 @@ FVI_INLINE void FVI_NAME(depthwise_finish)(const fvi_depthwise_rows *call, const
     FVI_UNROLL
     for (int o = 0; o < outs; ++o, at += call->out_step) {
         FVI_VECTOR y = sum[o];
-        if (!is_plain && call->is_clipped) y = FVI_NAME(clip)(y);
+        if (!is_plain && call->is_clipped)
+            y = FVI_AT_MOST(FVI_SPLAT(call->most), FVI_NAME(clip)(y));
         if (!is_plain && call->mask) {
             const FVI_VECTOR mask = FVI_NAME(depthwise_load)(call->mask + at, b, mode);
             y = (FVI_VECTOR)((FVI_BITS)y & (FVI_BITS)(mask > (FVI_VECTOR){0}));

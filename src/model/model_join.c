@@ -67,18 +67,21 @@ static bool join_can_clip(const fvi_layout_work *work, int writer, int i)
            node->n_weights == 0 && node->op->is_clipped && node->op->is_clipped(node);
 }
 
-static bool join_has_end(const fvi_layout_work *work, int writer)
-{
-    const fvi_node *producer = &work->model->node[writer];
-    return work->layout->use == FVI_PREDICT && join_is_linear(work, writer) &&
-           producer->op->has_end && producer->op->has_end(producer, work->model->kernels);
-}
-
 /* ReLU with a maximum. */
 static bool join_can_limit(const fvi_layout_work *work, int writer, int i)
 {
-    const fvi_node *node = &work->model->node[i];
-    return node->op->most && node->op->most(node) > 0 && join_has_end(work, writer);
+    const fvi_node *node = &work->model->node[i], *producer = &work->model->node[writer];
+    return work->layout->use == FVI_PREDICT && node->op->most && node->op->most(node) > 0 &&
+           join_is_linear(work, writer) && producer->op->can_limit &&
+           producer->op->can_limit(producer, work->model->kernels);
+}
+
+static bool join_can_add(const fvi_layout_work *work, int writer)
+{
+    const fvi_node *producer = &work->model->node[writer];
+    return work->layout->pool[writer] < 0 && work->layout->adds[writer] < 0 &&
+           join_is_linear(work, writer) && producer->op->can_add &&
+           producer->op->can_add(producer, work->model->kernels);
 }
 
 /* The input of a sum of two that is written last, by a layer that can add the other to it, and that
@@ -87,12 +90,12 @@ static int join_adder(const fvi_layout_work *work, int i, int *input)
 {
     const fvi_layout *layout = work->layout;
     const fvi_node *node = &work->model->node[i];
-    if (!node->op->is_sum || node->n_inputs != 2) return -1;
+    if (layout->use != FVI_PREDICT || !node->op->is_sum || node->n_inputs != 2) return -1;
     for (int k = 0; k < 2; k++) {
         const int from = layout->home[node->input[k]], other = layout->home[node->input[1 - k]];
         const int writer = work->writer[from];
         if (work->readers[from] != 1 || work->writer[other] >= writer ||
-            layout->pool[writer] >= 0 || layout->adds[writer] >= 0 || !join_has_end(work, writer))
+            !join_can_add(work, writer))
             continue;
         *input = k;
         return writer;

@@ -117,9 +117,14 @@ static bool conv2d_is_linear(const fvi_node *n)
     return c->activation == FV_LINEAR;
 }
 
-static bool conv2d_has_end(const fvi_node *n, const fvi_kernels *k)
+static bool conv2d_can_add(const fvi_node *n, const fvi_kernels *k)
 {
-    return fvi_conv_has_end(k, n->geometry);
+    return fvi_conv_adds(k, n->geometry);
+}
+
+static bool conv2d_can_limit(const fvi_node *n, const fvi_kernels *k)
+{
+    return fvi_conv_limits(k, n->geometry);
 }
 
 static bool conv2d_can_pool(const fvi_node *n, const fvi_pool *p)
@@ -170,7 +175,8 @@ const fvi_op fvi_op_conv2d = {
     .is_linear = conv2d_is_linear,
     .can_mask = true,
     .can_clip = true,
-    .has_end = conv2d_has_end,
+    .can_limit = conv2d_can_limit,
+    .can_add = conv2d_can_add,
     .can_fold = true,
     .can_pool = conv2d_can_pool,
     .takes_pool = conv2d_takes_pool,

@@ -91,9 +91,14 @@ static bool dense_is_linear(const fvi_node *n)
     return c->activation == FV_LINEAR;
 }
 
-static bool dense_has_end(const fvi_node *n, const fvi_kernels *k)
+static bool dense_can_add(const fvi_node *n, const fvi_kernels *k)
 {
-    return fvi_conv_has_end(k, n->geometry);
+    return fvi_conv_adds(k, n->geometry);
+}
+
+static bool dense_can_limit(const fvi_node *n, const fvi_kernels *k)
+{
+    return fvi_conv_limits(k, n->geometry);
 }
 
 static fv_activation_kind dense_head(const fvi_node *n)
@@ -146,7 +151,8 @@ const fvi_op fvi_op_dense = {
     .is_linear = dense_is_linear,
     .can_mask = true,
     .can_clip = true,
-    .has_end = dense_has_end,
+    .can_limit = dense_can_limit,
+    .can_add = dense_can_add,
     .can_fold = true,
     .drops_y = true,
     .head = dense_head,

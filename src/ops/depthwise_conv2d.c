@@ -59,7 +59,7 @@ static void depthwise_forward(const fvi_run *r)
     if (r->n == 0) return;
     const bool is_clipped = r->clips || c->activation == FV_RELU;
     const float *bias = r->bias ? r->bias : c->without_bias ? NULL : r->w[DEPTHWISE_BIAS];
-    const fvi_conv_end end = {.bias = bias, .is_clipped = is_clipped};
+    const fvi_conv_end end = {.bias = bias, .is_clipped = is_clipped, .most = r->most};
     fvi_conv_forward(r->k, r->threads, g, r->n, r->y, r->x[0], r->w[DEPTHWISE_KERNEL], &end,
                      r->scratch);
     if (!r->logits && !is_clipped) fvi_activate(r, c->activation, r->y, depthwise_rows(r), g->F);
@@ -79,6 +79,11 @@ static void depthwise_backward(const fvi_run *r)
         fvi_conv_input_gradient(r->k, r->threads, g, r->n, r->dx[0], r->dy, r->w[DEPTHWISE_KERNEL],
                                 r->adds[0], r->masks ? r->x[0] : NULL, r->scratch);
     }
+}
+
+static bool depthwise_can_limit(const fvi_node *n, const fvi_kernels *k)
+{
+    return fvi_conv_limits(k, n->geometry);
 }
 
 static bool depthwise_is_clipped(const fvi_node *n)
@@ -133,6 +138,7 @@ const fvi_op fvi_op_depthwise_conv2d = {
     .is_linear = depthwise_is_linear,
     .can_mask = true,
     .can_clip = true,
+    .can_limit = depthwise_can_limit,
     .can_fold = true, /* the last two axes of the kernel are y's channels */
     .head = depthwise_head,
 };

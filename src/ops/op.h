@@ -143,9 +143,11 @@ typedef struct fvi_run {
        run. Backward then gets the gradient of the clipped y, which is_masked speaks of as well. Only
        ops that can_clip see it */
     bool clips;
-    float most; /* clipped at it as well, as by ReLU(max_value); 0: no limit. Ops that has_end */
+    /* clipped at it as well, as by ReLU(max_value); 0: no limit. Ops that can_limit, and never in
+       training */
+    float most;
     /* not NULL: [n, y_shape...], added to the result before it is clipped: an Add, the only reader, is
-       not run. Ops that has_end, and never in training */
+       not run. Ops that can_add, and never in training */
     const float *residual;
     /* not NULL: w[0] is another's, scaled channel by channel, and this stands for the bias. Only ops
        that can_fold see it, and never in training */
@@ -193,8 +195,9 @@ struct fvi_op {
     bool (*is_linear)(const fvi_node *n);
     bool can_mask; /* backward heeds r->masks */
     bool can_clip; /* where it is linear, forward and backward heed r->clips */
-    /* Whether forward then heeds r->residual and r->most; NULL: never. */
-    bool (*has_end)(const fvi_node *n, const fvi_kernels *k);
+    /* Whether forward then heeds r->most, and r->residual; NULL: never. */
+    bool (*can_limit)(const fvi_node *n, const fvi_kernels *k);
+    bool (*can_add)(const fvi_node *n, const fvi_kernels *k);
     bool can_fold;    /* w[0] ends in the axis of y's channels; where linear, r->bias is heeded */
     bool is_in_place; /* dx[0] may be dy: each value goes to its own place */
     bool has_places;  /* a max pooling: geometry is its fvi_pool, state the places of its maxima */
