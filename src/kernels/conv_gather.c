@@ -79,8 +79,9 @@ static ptrdiff_t gather_apart(const fvi_gather_plan *plan, const fvi_gather_axis
 }
 
 /* Images [n0, n1) of a task, its spans of both axes. */
-static fvi_gather_region gather_region_of(const fvi_gather_plan *plan, ptrdiff_t n0, ptrdiff_t n1,
-                                          const fvi_gather_span *h, const fvi_gather_span *w)
+static inline fvi_gather_region gather_region_of(const fvi_gather_plan *plan, ptrdiff_t n0,
+                                                 ptrdiff_t n1, const fvi_gather_span *h,
+                                                 const fvi_gather_span *w)
 {
     const fvi_gather *g = plan->g;
     const fvi_gather_axis *ah = &plan->h.axis, *aw = &plan->w.axis;
@@ -113,8 +114,8 @@ static fvi_gather_region gather_region_of(const fvi_gather_plan *plan, ptrdiff_t
 }
 
 /* Which way its pixels are walked. */
-static void gather_turn(const fvi_gather_plan *plan, fvi_gather_region *r, const fvi_gather_span *h,
-                        const fvi_gather_span *w)
+static inline void gather_turn(const fvi_gather_plan *plan, fvi_gather_region *r,
+                               const fvi_gather_span *h, const fvi_gather_span *w)
 {
     r->is_turned = r->columns == 1;
     const ptrdiff_t taps = (h->tap1 - h->tap0) * (w->tap1 - w->tap0);
