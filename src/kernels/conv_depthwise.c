@@ -33,26 +33,11 @@ typedef struct depthwise_plan {
     bool has_left, has_right;         /* which have an output more on that side */
 } depthwise_plan;
 
-static ptrdiff_t depthwise_ceil(ptrdiff_t a, ptrdiff_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static ptrdiff_t depthwise_min(ptrdiff_t a, ptrdiff_t b)
-{
-    return a < b ? a : b;
-}
-
-static ptrdiff_t depthwise_max(ptrdiff_t a, ptrdiff_t b)
-{
-    return a > b ? a : b;
-}
-
 fvi_depthwise_reach fvi_depthwise_clip(ptrdiff_t at, ptrdiff_t size, ptrdiff_t gap, ptrdiff_t taps)
 {
-    const ptrdiff_t first = at < 0 ? depthwise_ceil(-at, gap) : 0;
-    const ptrdiff_t end = at < size ? depthwise_min(taps, (size - 1 - at) / gap + 1) : 0;
-    return (fvi_depthwise_reach){first, depthwise_max(0, end - first)};
+    const ptrdiff_t first = at < 0 ? fvi_ceil(-at, gap) : 0;
+    const ptrdiff_t end = at < size ? fvi_min(taps, (size - 1 - at) / gap + 1) : 0;
+    return (fvi_depthwise_reach){first, fvi_max(0, end - first)};
 }
 
 static fvi_depthwise_reach depthwise_axis(const fvi_gather_axis *a, ptrdiff_t i)
@@ -99,7 +84,7 @@ static depthwise_row depthwise_begin(const depthwise_plan *plan, ptrdiff_t image
             first / plan->spread,
         .weights = (kh * g->kernel_w + w->kernel_first) * columns + first,
         .out = ((image * g->out_h + oh) * g->out_w + w->start) * g->out_pitch + c,
-        .channels = depthwise_min(plan->each, columns / plan->fold - c),
+        .channels = fvi_min(plan->each, columns / plan->fold - c),
         .has_taps = taps.count > 0,
     };
     row.call.taps_h = taps.count;
@@ -117,7 +102,7 @@ static void depthwise_fold(const depthwise_row *row, fvi_depthwise_rows_fn *run)
     call.mask = NULL;
     call.is_added = false;
     for (ptrdiff_t done = 0; done < all; done += call.channels) {
-        call.channels = call.out_step = depthwise_min(DEPTHWISE_FOLD, all - done);
+        call.channels = call.out_step = fvi_min(DEPTHWISE_FOLD, all - done);
         run(&call);
         call.source += call.channels;
         call.weights += call.channels;
@@ -197,7 +182,7 @@ static void depthwise_run_row(const depthwise_plan *plan, depthwise_row *row, pt
         }
         if (j >= plan->inside_from && j < plan->inside_to) {
             outs = plan->inside_to - j;
-            if (plan->fold > 1) outs = depthwise_min(outs, FVI_DEPTHWISE_OUTS);
+            if (plan->fold > 1) outs = fvi_min(outs, FVI_DEPTHWISE_OUTS);
         }
         depthwise_outs(plan, row, j, outs, depthwise_axis(&g->w, j));
     }
@@ -214,8 +199,8 @@ static void depthwise_run_single(const depthwise_plan *plan, ptrdiff_t image, pt
 
 ptrdiff_t fvi_depthwise_pieces(ptrdiff_t places, ptrdiff_t floats)
 {
-    const ptrdiff_t wanted = depthwise_ceil(places * floats, DEPTHWISE_PIECE);
-    return depthwise_max(1, depthwise_min(wanted, places / DEPTHWISE_PLACES));
+    const ptrdiff_t wanted = fvi_ceil(places * floats, DEPTHWISE_PIECE);
+    return fvi_max(1, fvi_min(wanted, places / DEPTHWISE_PLACES));
 }
 
 /* Row i, or rows i and i + 1, as strips. */
@@ -297,7 +282,7 @@ static depthwise_quads depthwise_quads_of(const depthwise_plan *plan, ptrdiff_t 
     q.shift_h = (g->h.start + 1 - last->h.start) / 2;
     q.shift_w = (g->w.start + 1 - last->w.start) / 2;
     q.from = plan->inside_from;
-    q.to = depthwise_min(plan->inside_to, last->w.count - q.shift_w);
+    q.to = fvi_min(plan->inside_to, last->w.count - q.shift_w);
     q.is_there = q.from < q.to;
     const fvi_depthwise_reach before = depthwise_axis(&g->w, q.from - 1);
     q.has_left = q.from > 0 && before.first == 1 && before.count == 1;
@@ -349,7 +334,7 @@ static void depthwise_task(void *context, size_t task)
     const ptrdiff_t image = (ptrdiff_t)task / job->bands, band = (ptrdiff_t)task % job->bands;
     if (job->quads.is_there) {
         const ptrdiff_t shift = job->quads.shift_h, rows = job->plan[3].g->h.count;
-        const ptrdiff_t all = depthwise_max(job->plan[0].g->h.count, rows - shift) + shift;
+        const ptrdiff_t all = fvi_max(job->plan[0].g->h.count, rows - shift) + shift;
         for (ptrdiff_t i = all * band / job->bands; i < all * (band + 1) / job->bands; ++i)
             depthwise_run_quads(job->plan, &job->quads, image, i - shift);
         return;
@@ -358,7 +343,7 @@ static void depthwise_task(void *context, size_t task)
         const depthwise_plan *plan = &job->plan[p];
         const ptrdiff_t rows = plan->g->h.count, pairs = (rows + 1) / 2;
         depthwise_run_rows(plan, image, pairs * band / job->bands * 2,
-                           depthwise_min(rows, pairs * (band + 1) / job->bands * 2));
+                           fvi_min(rows, pairs * (band + 1) / job->bands * 2));
     }
 }
 
@@ -379,17 +364,17 @@ static depthwise_plan depthwise_plan_of(const fvi_kernels *k, const fvi_gather *
 {
     const fvi_gather_axis *w = &g->w;
     depthwise_plan plan = {.table = k->depthwise, .g = g, .spread = 1, .fold = 1};
-    plan.sums = depthwise_max(g->depth, g->columns);
+    plan.sums = fvi_max(g->depth, g->columns);
     if (g->is_transposed)
         plan.fold = g->depth / g->columns;
     else
         plan.spread = g->columns / g->depth;
     plan.kind = depthwise_kind(&plan);
     const ptrdiff_t last = w->source_size - 1 - w->source_first - (w->taps - 1) * w->gap;
-    if (w->source_first < 0) plan.inside_from = depthwise_ceil(-w->source_first, w->source_step);
-    if (last >= 0) plan.inside_to = depthwise_min(w->count, last / w->source_step + 1);
+    if (w->source_first < 0) plan.inside_from = fvi_ceil(-w->source_first, w->source_step);
+    if (last >= 0) plan.inside_to = fvi_min(w->count, last / w->source_step + 1);
     /* of a call: what is to be added up must fit */
-    plan.each = plan.fold > 1 ? depthwise_max(1, DEPTHWISE_FOLD / plan.fold) : plan.sums;
+    plan.each = plan.fold > 1 ? fvi_max(1, DEPTHWISE_FOLD / plan.fold) : plan.sums;
     if (plan.spread > 1 || plan.fold > 1 || g->is_added || plan.sums < k->depthwise->lanes ||
         g->h.gap > 1)
         return plan;
@@ -420,8 +405,8 @@ void fvi_depthwise_run(const fvi_kernels *k, fvi_threads *threads, const fvi_gat
     if (!(work > 0)) return;
     const ptrdiff_t floats =
         g->h.source_size * g->w.source_size * g->depth + g->out_h * g->out_w * g->columns;
-    job.bands = depthwise_max(depthwise_ceil(floats, DEPTHWISE_BAND), DEPTHWISE_TASKS / g->N);
-    job.bands = depthwise_max(1, depthwise_min(job.bands, g->h.count / 4));
+    job.bands = fvi_max(fvi_ceil(floats, DEPTHWISE_BAND), DEPTHWISE_TASKS / g->N);
+    job.bands = fvi_max(1, fvi_min(job.bands, g->h.count / 4));
     if (work < DEPTHWISE_ALONE) threads = NULL;
     fvi_parallel_for(threads, (size_t)(g->N * job.bands), depthwise_task, &job);
 }

@@ -16,21 +16,6 @@
 #define SUMS_COPIES 262144  /* most floats of all shards' copies */
 #define SUMS_ALONE 100000.0 /* multiply-adds below which no thread is woken */
 
-static ptrdiff_t sums_ceil(ptrdiff_t a, ptrdiff_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static ptrdiff_t sums_min(ptrdiff_t a, ptrdiff_t b)
-{
-    return a < b ? a : b;
-}
-
-static ptrdiff_t sums_max(ptrdiff_t a, ptrdiff_t b)
-{
-    return a > b ? a : b;
-}
-
 typedef struct sums_plan {
     const fvi_depthwise_table *table;
     const fvi_conv_shape *s;
@@ -42,8 +27,8 @@ typedef struct sums_plan {
 ptrdiff_t fvi_depthwise_shards(const fvi_conv_shape *s)
 {
     const ptrdiff_t size = (s->KH * s->KW + 1) * s->F, pixels = s->N * s->OH * s->OW;
-    const ptrdiff_t most = sums_min(SUMS_COPIES / size, pixels / SUMS_SHARD);
-    return sums_max(1, sums_min(sums_min(most, FVI_CONV_SHARDS), s->N));
+    const ptrdiff_t most = fvi_min(SUMS_COPIES / size, pixels / SUMS_SHARD);
+    return fvi_max(1, fvi_min(fvi_min(most, FVI_CONV_SHARDS), s->N));
 }
 
 /* A rectangle of outputs of one image: their rows and columns, and the taps that all of them meet. */
@@ -80,8 +65,8 @@ static void sums_area_run(const sums_plan *sum, const sums_area *area, ptrdiff_t
 {
     const fvi_conv_shape *s = sum->s;
     const ptrdiff_t spread = s->F / s->C;
-    const ptrdiff_t row = sums_max(1, (area->w1 - area->w0) * s->SW * s->SH * s->C);
-    const ptrdiff_t rows = sums_max(1, SUMS_FLOATS / row);
+    const ptrdiff_t row = fvi_max(1, (area->w1 - area->w0) * s->SW * s->SH * s->C);
+    const ptrdiff_t rows = fvi_max(1, SUMS_FLOATS / row);
     const bool has_taps = area->h.count > 0 && area->w.count > 0;
     const ptrdiff_t iw = area->w0 * s->SW - s->pad_left + area->w.first * s->DW;
     for (ptrdiff_t h = area->h0; h < area->h1; h += rows) {
@@ -95,7 +80,7 @@ static void sums_area_run(const sums_plan *sum, const sums_area *area, ptrdiff_t
             .x_step = s->SW * s->x_pitch,
             .dy_row = s->OW * s->y_pitch,
             .dy_step = s->y_pitch,
-            .rows = sums_min(rows, area->h1 - h),
+            .rows = fvi_min(rows, area->h1 - h),
             .columns = area->w1 - area->w0,
             .channels = channels,
             .spread = spread,
@@ -119,8 +104,8 @@ static sums_strips sums_strips_of(const fvi_conv_shape *s)
     sums_strips strips = {.to = 0};
     if (s->F > s->C || s->KH != 3 || s->KW != 3 || s->DW > 1 || s->SW > 2) return strips;
     const ptrdiff_t last = s->W - 3 + s->pad_left;
-    ptrdiff_t from = sums_ceil(s->pad_left, s->SW);
-    ptrdiff_t to = last < 0 ? 0 : sums_min(s->OW, last / s->SW + 1);
+    ptrdiff_t from = fvi_ceil(s->pad_left, s->SW);
+    ptrdiff_t to = last < 0 ? 0 : fvi_min(s->OW, last / s->SW + 1);
     if (from >= to) return strips;
     strips.has_left = from > 0 && (from - 1) * s->SW - s->pad_left == -1;
     strips.has_right = to < s->OW && to * s->SW - s->pad_left == s->W - 2;
@@ -210,7 +195,7 @@ static void sums_task(void *context, size_t task)
     const fvi_conv_shape *s = sum->s;
     const ptrdiff_t shard = (ptrdiff_t)task / sum->groups, taps = s->KH * s->KW;
     const ptrdiff_t c = (ptrdiff_t)task % sum->groups * sum->each;
-    const ptrdiff_t channels = sums_min(sum->each, s->F - c);
+    const ptrdiff_t channels = fvi_min(sum->each, s->F - c);
     float *dw = shard == 0 ? sum->dw : sum->copies + (shard - 1) * (taps + 1) * s->F;
     float *db = shard == 0 || !sum->db ? sum->db : dw + taps * s->F;
     for (ptrdiff_t t = 0; t < taps; ++t)
@@ -230,11 +215,11 @@ void fvi_depthwise_weights(const fvi_kernels *k, fvi_threads *threads, const fvi
     if ((double)(s->N * s->OH * s->OW) * (double)size < SUMS_ALONE) threads = NULL;
     /* Where shards are too few, channels are cut, which changes no sum: at whole vectors, and where
        a channel of x ends. */
-    const ptrdiff_t unit = SUMS_UNIT * (s->F / s->C), units = sums_ceil(s->F, unit);
+    const ptrdiff_t unit = SUMS_UNIT * (s->F / s->C), units = fvi_ceil(s->F, unit);
     const ptrdiff_t wanted = 2 * fvi_threads_count(threads) / sum.shards;
     sum.each = units * unit;
-    if (fvi_threads_count(threads) > 1 && wanted > 1) sum.each = sums_ceil(units, wanted) * unit;
-    sum.groups = sums_ceil(s->F, sum.each);
+    if (fvi_threads_count(threads) > 1 && wanted > 1) sum.each = fvi_ceil(units, wanted) * unit;
+    sum.groups = fvi_ceil(s->F, sum.each);
     fvi_parallel_for(threads, (size_t)(sum.shards * sum.groups), sums_task, &sum);
     for (ptrdiff_t shard = 1; shard < sum.shards; ++shard) {
         const float *copy = scratch + (shard - 1) * (size + s->F);

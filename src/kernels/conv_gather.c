@@ -165,15 +165,15 @@ static void gather_band(const fvi_gather_plan *plan, fvi_gather_table *table, pt
     const ptrdiff_t row = w->source_size * g->depth, band = plan->band_w * g->depth;
     const ptrdiff_t first = h->source_first + r0 * h->source_step;
     const ptrdiff_t count = (r1 - r0 - 1) * h->source_step + (h->taps - 1) * h->gap + 1;
-    const ptrdiff_t before = fvi_gather_max(0, -w->source_first) * g->depth;
-    const ptrdiff_t from = fvi_gather_max(0, w->source_first) * g->depth;
-    const ptrdiff_t floats = fvi_gather_min(row - from, band - before);
-    const ptrdiff_t end = fvi_gather_min(first + count, h->source_size);
+    const ptrdiff_t before = fvi_max(0, -w->source_first) * g->depth;
+    const ptrdiff_t from = fvi_max(0, w->source_first) * g->depth;
+    const ptrdiff_t floats = fvi_min(row - from, band - before);
+    const ptrdiff_t end = fvi_min(first + count, h->source_size);
     if (!is_clear) memset(table->patch, 0, (size_t)((n1 - n0) * count * band) * sizeof(float));
     for (ptrdiff_t n = n0; n < n1; ++n) {
         const float *image = g->source + n * region.image_source + from;
         float *to = table->patch + (n - n0) * count * band + before;
-        for (ptrdiff_t ih = fvi_gather_max(0, first); ih < end && floats > 0; ++ih)
+        for (ptrdiff_t ih = fvi_max(0, first); ih < end && floats > 0; ++ih)
             memcpy(to + (ih - first) * band, image + ih * row, (size_t)floats * sizeof *to);
     }
     region.source = table->patch;
@@ -187,20 +187,20 @@ static void gather_band(const fvi_gather_plan *plan, fvi_gather_table *table, pt
 static void gather_task(void *context, size_t task)
 {
     const fvi_gather_plan *plan = context;
-    const ptrdiff_t pieces = fvi_gather_ceil(plan->h.axis.count, plan->row_chunk);
+    const ptrdiff_t pieces = fvi_ceil(plan->h.axis.count, plan->row_chunk);
     const ptrdiff_t group = (ptrdiff_t)task / plan->panel_groups;
     const ptrdiff_t p0 = (ptrdiff_t)task % plan->panel_groups * plan->task_panels;
-    const ptrdiff_t p1 = fvi_gather_min(plan->panels, p0 + plan->task_panels);
+    const ptrdiff_t p1 = fvi_min(plan->panels, p0 + plan->task_panels);
     const ptrdiff_t n0 = group / pieces * plan->image_chunk;
-    const ptrdiff_t n1 = fvi_gather_min(plan->g->N, n0 + plan->image_chunk);
+    const ptrdiff_t n1 = fvi_min(plan->g->N, n0 + plan->image_chunk);
     const ptrdiff_t r0 = group % pieces * plan->row_chunk;
-    const ptrdiff_t r1 = fvi_gather_min(plan->h.axis.count, r0 + plan->row_chunk);
+    const ptrdiff_t r1 = fvi_min(plan->h.axis.count, r0 + plan->row_chunk);
     fvi_gather_table table;
     if (plan->band_rows > 0) {
         for (ptrdiff_t n = n0; n < n1; n += plan->band_images) {
             for (ptrdiff_t r = r0; r < r1; r += plan->band_rows)
-                gather_band(plan, &table, n, fvi_gather_min(n1, n + plan->band_images), r,
-                            fvi_gather_min(r1, r + plan->band_rows), p0, p1,
+                gather_band(plan, &table, n, fvi_min(n1, n + plan->band_images), r,
+                            fvi_min(r1, r + plan->band_rows), p0, p1,
                             n > n0 && plan->band_rows >= plan->h.axis.count);
         }
         return;
@@ -281,21 +281,18 @@ static double gather_plan_tasks(fvi_gather_plan *plan, int threads)
     if (images < 0.5) {
         const double rows = pixels / (double)w->count;
         const ptrdiff_t pieces = rows < 1 ? h->count : (ptrdiff_t)((double)h->count / rows) + 1;
-        plan->row_chunk = fvi_gather_ceil(h->count, fvi_gather_min(pieces, h->count));
-        if (plan->is_stream)
-            plan->row_chunk = fvi_gather_ceil(plan->row_chunk, plan->tall) * plan->tall;
+        plan->row_chunk = fvi_ceil(h->count, fvi_min(pieces, h->count));
+        if (plan->is_stream) plan->row_chunk = fvi_ceil(plan->row_chunk, plan->tall) * plan->tall;
     }
-    plan->tile_groups =
-        fvi_gather_ceil(g->N, plan->image_chunk) * fvi_gather_ceil(h->count, plan->row_chunk);
+    plan->tile_groups = fvi_ceil(g->N, plan->image_chunk) * fvi_ceil(h->count, plan->row_chunk);
     plan->task_panels = plan->panels;
     if (threads > 1 && plan->tile_groups < 8)
-        plan->task_panels = fvi_gather_ceil(plan->panels, fvi_gather_ceil(16, plan->tile_groups));
-    plan->panel_groups = fvi_gather_ceil(plan->panels, plan->task_panels);
+        plan->task_panels = fvi_ceil(plan->panels, fvi_ceil(16, plan->tile_groups));
+    plan->panel_groups = fvi_ceil(plan->panels, plan->task_panels);
     plan->is_stream = plan->is_stream && plan->panel_groups == 1;
     plan->packs_late = plan->is_panel_outside && plan->tile_groups == 1 && plan->band_rows == 0 &&
                        plan->direct == 0 && !plan->is_thin;
-    plan->tiles_most =
-        fvi_gather_min(fvi_gather_ceil(GATHER_STEPS, steps), plan->tiles->tiles_most);
+    plan->tiles_most = fvi_min(fvi_ceil(GATHER_STEPS, steps), plan->tiles->tiles_most);
     if (plan->direct > 0 || plan->is_thin) plan->tiles_most = 1;
     return sums * image * (double)g->N;
 }
@@ -313,9 +310,8 @@ void fvi_gather_run(const fvi_kernels *k, fvi_threads *threads, const fvi_gather
     fvi_gather_plan plan = {.g = g, .tiles = k->tiles, .packed = scratch};
     if (g->N == 0 || g->h.count == 0 || g->w.count == 0) return;
     plan.width = (ptrdiff_t)plan.tiles->lanes * plan.tiles->vectors_max;
-    plan.panels = fvi_gather_ceil(g->columns, plan.width);
-    plan.last_vectors =
-        fvi_gather_ceil(g->columns - (plan.panels - 1) * plan.width, plan.tiles->lanes);
+    plan.panels = fvi_ceil(g->columns, plan.width);
+    plan.last_vectors = fvi_ceil(g->columns - (plan.panels - 1) * plan.width, plan.tiles->lanes);
     plan.tall = g->columns <= plan.tiles->lanes ? plan.tiles->thin_max : plan.tiles->rows_max;
     if (plan.tiles->lines)
         plan.line_most = plan.tiles->line_most[g->columns <= plan.tiles->lanes ? 0 : 1];

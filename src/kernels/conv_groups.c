@@ -108,16 +108,6 @@ typedef struct groups_direct {
     bool is_added, is_clipped;
 } groups_direct;
 
-static ptrdiff_t groups_min(ptrdiff_t a, ptrdiff_t b)
-{
-    return a < b ? a : b;
-}
-
-static ptrdiff_t groups_max(ptrdiff_t a, ptrdiff_t b)
-{
-    return a > b ? a : b;
-}
-
 /* All windows of a row of out lie inside the source, but for the first tap of the first and the last
    of the last. */
 static bool groups_fits_row(ptrdiff_t pad, ptrdiff_t out, ptrdiff_t source)
@@ -147,7 +137,7 @@ static void groups_direct_pack(float *to, const fvi_kernels *k, const fvi_conv_s
 {
     const ptrdiff_t lanes = k->depthwise->lanes, size = s->C / s->groups, taps = s->KH * 3;
     for (ptrdiff_t c0 = 0; c0 < s->F; c0 += lanes) {
-        const ptrdiff_t n = groups_min(lanes, s->F - c0);
+        const ptrdiff_t n = fvi_min(lanes, s->F - c0);
         for (ptrdiff_t row = 0; row < taps * size; ++row, to += lanes) {
             const ptrdiff_t i = row / (3 * size), c = row / 3 % size, j = row % 3;
             const ptrdiff_t t = is_turned ? taps - 1 - (i * 3 + j) : i * 3 + j;
@@ -169,13 +159,13 @@ static void groups_direct_tile(const groups_direct *d, ptrdiff_t image, ptrdiff_
 {
     float ring[FVI_GROUP_ROWS * GROUPS_ROW];
     const ptrdiff_t lanes = d->table->lanes, c0 = block * lanes, left = o - d->pad_left;
-    const ptrdiff_t q0 = groups_max(0, -left), q1 = groups_min(outs + 2, d->source_w - left);
+    const ptrdiff_t q0 = fvi_max(0, -left), q1 = fvi_min(outs + 2, d->source_w - left);
     fvi_group_rows_fn *run = d->table->groups[d->size < lanes][outs - 1];
     fvi_group_rows call = {
         .size = d->size,
         .out_step = d->out_pitch,
         .start = d->start ? d->start + c0 : NULL,
-        .n = (int)groups_min(lanes, d->channels - c0),
+        .n = (int)fvi_min(lanes, d->channels - c0),
         .has_left = q0 == 0,
         .has_right = q1 == outs + 2,
         .is_added = d->is_added,
@@ -193,11 +183,11 @@ static void groups_direct_tile(const groups_direct *d, ptrdiff_t image, ptrdiff_
     const ptrdiff_t below = image * d->source_h + h1 - d->pad_top + d->KH - 1;
     const float *x_far = d->source + below * d->source_w * d->source_pitch;
     const float *y_far = d->out + (image * d->out_h + h1) * d->out_w * d->out_pitch;
-    const ptrdiff_t kept = groups_max(1, d->KH); /* rows in the ring */
-    ptrdiff_t next = groups_max(0, h0 - d->pad_top);
+    const ptrdiff_t kept = fvi_max(1, d->KH); /* rows in the ring */
+    ptrdiff_t next = fvi_max(0, h0 - d->pad_top);
     for (ptrdiff_t h = h0; h < h1; ++h) {
-        const ptrdiff_t first = h - d->pad_top, i0 = groups_max(0, -first);
-        const ptrdiff_t i1 = groups_min(d->KH, d->source_h - first);
+        const ptrdiff_t first = h - d->pad_top, i0 = fvi_max(0, -first);
+        const ptrdiff_t i1 = fvi_min(d->KH, d->source_h - first);
         for (; next < first + i1; ++next) {
             const ptrdiff_t row = (image * d->source_h + next) * d->source_w + left + q0;
             const ptrdiff_t far = ((block * d->out_w + o) * (h1 - h0) + (h - h0) * outs) * lanes;
@@ -207,7 +197,7 @@ static void groups_direct_tile(const groups_direct *d, ptrdiff_t image, ptrdiff_
             spread.y_far = (const char *)(y_far + far);
             d->table->spread(&spread);
         }
-        call.taps_h = groups_max(0, i1 - i0);
+        call.taps_h = fvi_max(0, i1 - i0);
         for (ptrdiff_t i = 0; i < call.taps_h; ++i)
             call.rows[i] = ring + (first + i0 + i) % kept * GROUPS_ROW;
         call.weights = d->weights + (block * d->KH + i0) * d->size * 3 * lanes;
@@ -238,8 +228,8 @@ static void groups_direct_run(const fvi_kernels *k, fvi_threads *threads, groups
     const ptrdiff_t floats = d->source_h * d->source_w * d->channels;
     d->table = k->depthwise;
     d->blocks = (d->channels - 1) / lanes + 1;
-    d->bands = groups_max(2 * floats / GROUPS_BAND, GROUPS_TASKS / groups_max(1, d->N));
-    d->bands = groups_max(1, groups_min(d->bands, d->out_h / 4));
+    d->bands = fvi_max(2 * floats / GROUPS_BAND, GROUPS_TASKS / fvi_max(1, d->N));
+    d->bands = fvi_max(1, fvi_min(d->bands, d->out_h / 4));
     const double work = (double)(d->N * floats) * (double)(d->KH * 3 * d->size);
     if (work < GROUPS_ALONE) threads = NULL;
     fvi_parallel_for(threads, (size_t)(d->N * d->bands), groups_direct_task, d);
@@ -268,8 +258,8 @@ static bool groups_has_sums(const fvi_kernels *k, const fvi_conv_shape *s)
 static ptrdiff_t groups_shards(const fvi_conv_shape *s)
 {
     const ptrdiff_t most = GROUPS_COPIES / ((s->KH * 3 * (s->C / s->groups) + 1) * s->F);
-    const ptrdiff_t worth = groups_min(s->N, s->N * s->OH * s->OW / GROUPS_SHARD);
-    return groups_max(1, groups_min(groups_min(most, worth), FVI_CONV_SHARDS));
+    const ptrdiff_t worth = fvi_min(s->N, s->N * s->OH * s->OW / GROUPS_SHARD);
+    return fvi_max(1, fvi_min(fvi_min(most, worth), FVI_CONV_SHARDS));
 }
 
 /* Floats of one shard's copy: of dw, and of db. */
@@ -308,9 +298,9 @@ static void groups_sum_row(const groups_sum *sum, const groups_area *a, ptrdiff_
 {
     const fvi_conv_shape *s = sum->s;
     const float *x = call->x, *dy = call->dy;
-    const ptrdiff_t first = groups_max(0, a->h0 - s->pad_top); /* row of x, of those copied */
-    const ptrdiff_t from = groups_max(a->h0, s->pad_top - i);
-    const ptrdiff_t to = groups_min(a->h1, s->H + s->pad_top - i);
+    const ptrdiff_t first = fvi_max(0, a->h0 - s->pad_top); /* row of x, of those copied */
+    const ptrdiff_t from = fvi_max(a->h0, s->pad_top - i);
+    const ptrdiff_t to = fvi_min(a->h1, s->H + s->pad_top - i);
     if (from >= to) return;
     call->rows = to - from;
     call->x = x + (from - s->pad_top + i - first) * call->x_row;
@@ -336,14 +326,14 @@ static void groups_sum_spread(const groups_sum *sum, const groups_area *a, fvi_g
         .places = places,
         .size = sum->size,
         .ahead = call->x_row,
-        .n = (int)groups_min(lanes, sum->s->F - a->block * lanes),
+        .n = (int)fvi_min(lanes, sum->s->F - a->block * lanes),
         .x_far = (const char *)sum->x, /* nothing: the sums fetch it */
         .y_far = (const char *)sum->x,
     };
     sum->table->spread(&spread);
     call->x = a->near;
     call->x_row = spread.to_row;
-    spread.to = a->near + groups_max(0, rows) * spread.to_row;
+    spread.to = a->near + fvi_max(0, rows) * spread.to_row;
     spread.from = call->dy;
     spread.rows = a->h1 - a->h0;
     spread.from_row = spread.ahead = call->dy_row;
@@ -361,9 +351,9 @@ static void groups_sum_tile(const groups_sum *sum, const groups_area *a, float *
 {
     const fvi_conv_shape *s = sum->s;
     const ptrdiff_t lanes = sum->table->lanes, c0 = a->block * lanes, left = a->o - s->pad_left;
-    const ptrdiff_t q0 = groups_max(0, -left), q1 = groups_min(a->outs + 2, s->W - left);
-    const ptrdiff_t x0 = groups_max(0, a->h0 - s->pad_top);
-    const ptrdiff_t x1 = groups_min(s->H, a->h1 - 1 - s->pad_top + s->KH);
+    const ptrdiff_t q0 = fvi_max(0, -left), q1 = fvi_min(a->outs + 2, s->W - left);
+    const ptrdiff_t x0 = fvi_max(0, a->h0 - s->pad_top);
+    const ptrdiff_t x1 = fvi_min(s->H, a->h1 - 1 - s->pad_top + s->KH);
     const ptrdiff_t rows = a->h1 - a->h0, bytes = lanes * (ptrdiff_t)sizeof *dw;
     fvi_group_sums call = {
         .x = sum->x + ((a->image * s->H + x0) * s->W + left) * s->x_pitch + c0,
@@ -382,7 +372,7 @@ static void groups_sum_tile(const groups_sum *sum, const groups_area *a, float *
     const ptrdiff_t far = (a->block * s->OW + a->o) * rows * bytes, share = rows * a->outs * bytes;
     call.x_far = (const char *)(sum->x + (a->image * s->H + x1) * call.x_row) + far;
     call.y_far = (const char *)(sum->dy + (a->image * s->OH + a->h1) * call.dy_row) + far;
-    call.far_step = bytes / (s->KH * groups_max(1, sum->size / sum->table->group_each));
+    call.far_step = bytes / (s->KH * fvi_max(1, sum->size / sum->table->group_each));
     if (sum->size < lanes) groups_sum_spread(sum, a, &call, q0, q1 - q0, x1 - x0);
     for (ptrdiff_t r = 0; r < rows; ++r)
         sum->sums(call.dy + r * call.dy_row, (size_t)call.dy_pixel, (size_t)a->outs, db, (int)lanes,
@@ -436,7 +426,7 @@ static void groups_sum_all(const groups_sum *sum, float *dw, float *db)
             sum->copies[i] += sum->copies[shard * copy + i];
     }
     for (ptrdiff_t c0 = 0; c0 < F; c0 += lanes) {
-        const size_t n = (size_t)groups_min(lanes, F - c0) * sizeof *dw;
+        const size_t n = (size_t)fvi_min(lanes, F - c0) * sizeof *dw;
         for (ptrdiff_t row = 0; row < rows; ++row, from += lanes) {
             const ptrdiff_t i = row / (3 * sum->size), c = row / 3 % sum->size;
             memcpy(dw + (((i * 3 + row % 3) * sum->size + c) * F + c0), from, n);
@@ -452,14 +442,14 @@ static void groups_sum_run(const fvi_kernels *k, fvi_threads *threads, const fvi
     const ptrdiff_t lanes = sum.table->lanes, x_row = groups_x_row(&sum);
     const ptrdiff_t near = GROUPS_NEAR - (s->KH - 1) * x_row;
     const ptrdiff_t rows = near / (x_row + sum.table->group_outs * lanes);
-    sum.bands = (s->OH - 1) / groups_min(rows, GROUPS_HIGH) + 1;
+    sum.bands = (s->OH - 1) / fvi_min(rows, GROUPS_HIGH) + 1;
     sum.x = x;
     sum.dy = dy;
     sum.copies = scratch;
     const double work = (double)(s->N * s->OH * s->OW * s->F) * (double)(s->KH * 3 * sum.size);
     if (work < GROUPS_ALONE) threads = NULL;
     const ptrdiff_t wanted = 2 * fvi_threads_count(threads) / sum.shards;
-    if (fvi_threads_count(threads) > 1) sum.parts = groups_max(1, groups_min(wanted, sum.blocks));
+    if (fvi_threads_count(threads) > 1) sum.parts = fvi_max(1, fvi_min(wanted, sum.blocks));
     fvi_parallel_for(threads, (size_t)(sum.shards * sum.parts), groups_sum_task, &sum);
     groups_sum_all(&sum, dw, db);
 }

@@ -6,6 +6,21 @@
 
 #include "kernels/tile.h"
 
+static inline ptrdiff_t fvi_ceil(ptrdiff_t a, ptrdiff_t b) /* of a / b, a >= 0 and b > 0 */
+{
+    return (a + b - 1) / b;
+}
+
+static inline ptrdiff_t fvi_min(ptrdiff_t a, ptrdiff_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline ptrdiff_t fvi_max(ptrdiff_t a, ptrdiff_t b)
+{
+    return a > b ? a : b;
+}
+
 /* fvi_conv and N with one type for all coordinates. A 1x1 convolution of stride 1 is one long row
    of pixels: N = H = 1. */
 typedef struct fvi_conv_shape {

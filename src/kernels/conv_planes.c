@@ -37,11 +37,6 @@ typedef struct planes_plan {
     ptrdiff_t images;      /* of a task */
 } planes_plan;
 
-static ptrdiff_t planes_min(ptrdiff_t a, ptrdiff_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Floats of a row of a plane: the pixels that OW outputs read, and those behind in whole vectors. */
 static ptrdiff_t planes_width(const fvi_kernels *k, const fvi_conv_shape *s)
 {
@@ -54,7 +49,7 @@ static ptrdiff_t planes_band(const fvi_kernels *k, const fvi_conv_shape *s)
 {
     const ptrdiff_t rows = PLANES_BAND / (planes_width(k, s) * s->C);
     const ptrdiff_t under = (s->KH - 1) * s->DH + 1;
-    return rows < under ? 0 : planes_min(s->OH, (rows - under) / s->SH + 1);
+    return rows < under ? 0 : fvi_min(s->OH, (rows - under) / s->SH + 1);
 }
 
 bool fvi_planes_pays(const fvi_kernels *k, const fvi_conv_shape *s)
@@ -63,8 +58,7 @@ bool fvi_planes_pays(const fvi_kernels *k, const fvi_conv_shape *s)
     const bool is_few =
         s->F <= lanes / 2 && s->F <= PLANES_FILTERS && s->KH * s->KW * s->C <= PLANES_STEPS;
     return is_few && s->groups <= 1 && s->SW == 1 && s->DW == 1 && s->KW > 1 && s->OW >= lanes &&
-           s->x_pitch == s->C && s->y_pitch == s->F &&
-           planes_band(k, s) >= planes_min(s->OH, s->KH);
+           s->x_pitch == s->C && s->y_pitch == s->F && planes_band(k, s) >= fvi_min(s->OH, s->KH);
 }
 
 /* Floats that the input rows under so many rows of y take. */
@@ -81,9 +75,9 @@ static void planes_fill(const planes_plan *plan, float *to, ptrdiff_t n, ptrdiff
 {
     const fvi_conv_shape *s = plan->s;
     const ptrdiff_t first = r0 * plan->step * s->SH - s->pad_top, row = s->C * plan->width;
-    const ptrdiff_t left = planes_min(s->pad_left, plan->width);
-    const ptrdiff_t end = planes_min(s->H, first + planes_floats(plan, r1 - r0) / row);
-    const ptrdiff_t pixels = planes_min(s->W, plan->width - left);
+    const ptrdiff_t left = fvi_min(s->pad_left, plan->width);
+    const ptrdiff_t end = fvi_min(s->H, first + planes_floats(plan, r1 - r0) / row);
+    const ptrdiff_t pixels = fvi_min(s->W, plan->width - left);
     for (ptrdiff_t ih = first > 0 ? first : 0; ih < end; ++ih)
         plan->tiles->split(to + (ih - first) * row + left, plan->width,
                            plan->x + (n * s->H + ih) * s->W * s->C, pixels, s->C);
@@ -111,10 +105,10 @@ static void planes_row(const planes_plan *plan, const float *planes, float *y, p
     const ptrdiff_t lanes = plan->tiles->lanes, all = (s->OW + lanes - 1) / lanes;
     float sums[PLANES_FILTERS * PLANES_PART];
     for (ptrdiff_t v = 0; v < all; v += 2) {
-        const ptrdiff_t vectors = planes_min(2, all - v), at = v * lanes;
+        const ptrdiff_t vectors = fvi_min(2, all - v), at = v * lanes;
         const fvi_tile_planes call = planes_call(plan, planes + at, sums, PLANES_PART);
         plan->tiles->planes[2 * (s->F - 1) + vectors - 1](&call);
-        plan->tiles->join(y + at * s->F, sums, PLANES_PART, planes_min(vectors * lanes, s->OW - at),
+        plan->tiles->join(y + at * s->F, sums, PLANES_PART, fvi_min(vectors * lanes, s->OW - at),
                           s->F, plan->is_clipped, room - at * s->F);
     }
 }
@@ -158,7 +152,7 @@ static void planes_pooled_row(const planes_plan *plan, const float *planes, floa
             call.is_second = kh == 1;
             call.place = places ? place + at : NULL;
             call.number = (uint32_t)(kh * p->KW);
-            tiles->planes[2 * (s->F - 1) + planes_min(2, all - v) - 1](&call);
+            tiles->planes[2 * (s->F - 1) + fvi_min(2, all - v) - 1](&call);
         }
     }
     tiles->across(most, places ? place : NULL, s->F, pitch, (uint32_t)p->KW, plan->is_clipped);
@@ -187,9 +181,9 @@ static void planes_task(void *context, size_t task)
     const planes_plan *plan = context;
     const fvi_conv_shape *s = plan->s;
     const ptrdiff_t n0 = (ptrdiff_t)task / plan->bands * plan->images;
-    const ptrdiff_t n1 = planes_min(s->N, n0 + plan->images);
+    const ptrdiff_t n1 = fvi_min(s->N, n0 + plan->images);
     const ptrdiff_t r0 = (ptrdiff_t)task % plan->bands * plan->band;
-    const ptrdiff_t r1 = planes_min(plan->rows, r0 + plan->band), size = plan->columns * s->F;
+    const ptrdiff_t r1 = fvi_min(plan->rows, r0 + plan->band), size = plan->columns * s->F;
     unsigned char *places = plan->pooled ? plan->pooled->places : NULL;
     float planes[PLANES_BAND];
     memset(planes, 0, (size_t)planes_floats(plan, r1 - r0) * sizeof *planes);

@@ -26,11 +26,6 @@ typedef struct scatter_plan {
     const fvi_kernels *k;
 } scatter_plan;
 
-static ptrdiff_t scatter_ceil(ptrdiff_t a, ptrdiff_t b)
-{
-    return (a + b - 1) / b;
-}
-
 /* packed[kh][f][kw * C + c] = w[kh][kw][c][f] */
 static void scatter_pack(void *context, size_t task)
 {
@@ -85,7 +80,7 @@ static void scatter_column(const scatter_plan *plan, const scatter_table *table,
             .ahead = (const char *)rows[0],
             .is_added = true,
         };
-        const ptrdiff_t vectors = scatter_ceil(here, lanes);
+        const ptrdiff_t vectors = fvi_ceil(here, lanes);
         plan->tiles->rows[(table->count - 1) * plan->tiles->vectors_max + vectors - 1](&call);
     }
 }
@@ -105,7 +100,7 @@ static void scatter_span(const scatter_plan *plan, const fvi_gather_axis *h,
 {
     const fvi_conv_shape *s = plan->s;
     const ptrdiff_t length = span->end - span->first, all = (n1 - n0) * length;
-    const ptrdiff_t tiles = scatter_ceil(all, plan->tiles->rows_max);
+    const ptrdiff_t tiles = fvi_ceil(all, plan->tiles->rows_max);
     scatter_table table = {.taps = (size_t)(span->tap1 - span->tap0)};
     for (ptrdiff_t t = span->tap0; t < span->tap1; ++t) {
         const ptrdiff_t kh = h->kernel_first + t * h->kernel_step;
@@ -155,10 +150,10 @@ static void scatter_task(void *context, size_t task)
 bool fvi_scatter_pays(const fvi_kernels *k, const fvi_conv_shape *s)
 {
     const ptrdiff_t lanes = k->tiles->lanes;
-    const double gather = (double)(s->KH * s->KW * scatter_ceil(s->C, lanes)) *
+    const double gather = (double)(s->KH * s->KW * fvi_ceil(s->C, lanes)) *
                           ((double)(s->H * s->W) / (double)(s->SH * s->SW));
     const double scatter =
-        (double)(s->KH * scatter_ceil(s->KW * s->C, lanes)) * (double)(s->OH * s->OW);
+        (double)(s->KH * fvi_ceil(s->KW * s->C, lanes)) * (double)(s->OH * s->OW);
     return s->DW == 1 && s->KH <= SCATTER_TAPS && 3 * scatter <= 2 * gather;
 }
 
@@ -171,7 +166,7 @@ void fvi_scatter_run(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_
     plan.is_added = is_added;
     plan.mask = mask;
     plan.k = k;
-    plan.groups = scatter_ceil(s->N, plan.tiles->rows_max);
+    plan.groups = fvi_ceil(s->N, plan.tiles->rows_max);
     const double work = (double)(s->N * s->OH * s->OW * s->F) * (double)(s->KH * s->KW * s->C);
     if (work < SCATTER_ALONE) threads = NULL;
     fvi_parallel_for(NULL, (size_t)s->KH, scatter_pack, &plan); /* few weights */

@@ -89,7 +89,7 @@ static void tiles_panels(const fvi_gather_plan *plan, const fvi_gather_region *r
         call->tap_step = (size_t)(table->group_row * width);
         call->out_at = (size_t)(p * plan->width);
         call->start = g->start ? g->start + p * plan->width : NULL;
-        call->columns = (int)fvi_gather_min(width, g->columns - p * plan->width);
+        call->columns = (int)fvi_min(width, g->columns - p * plan->width);
         if (plan->is_stream) tiles_ahead(call, plan, region, table, p);
         tiles_kernel(plan, table, fvi_gather_vectors(plan, p))(call);
     }
@@ -153,7 +153,7 @@ static void tiles_direct(const fvi_gather_plan *plan, const fvi_gather_region *r
                 .shift = &shift,
                 .panel_row = table->panel_row,
                 .taps = 1,
-                .depth = (size_t)fvi_gather_min(FVI_GATHER_STREAMS, g->depth - d),
+                .depth = (size_t)fvi_min(FVI_GATHER_STREAMS, g->depth - d),
                 .panel = g->weights + d * g->columns + p * plan->width,
                 .panel_step = (size_t)g->columns,
                 .out = table->out,
@@ -179,7 +179,7 @@ static void tiles_direct(const fvi_gather_plan *plan, const fvi_gather_region *r
 static void tiles_fill(const fvi_gather_region *a, fvi_gather_table *table, ptrdiff_t count)
 {
     for (ptrdiff_t m = 0; m < count;) {
-        const ptrdiff_t end = m + fvi_gather_min(count - m, a->columns - table->column);
+        const ptrdiff_t end = m + fvi_min(count - m, a->columns - table->column);
         const float *source = a->source + table->image * a->image_source +
                               table->row * a->row_source + table->column * a->column_source;
         float *out = a->out + table->image * a->image_out + table->row * a->row_out +
@@ -202,9 +202,9 @@ static void tiles_fill(const fvi_gather_region *a, fvi_gather_table *table, ptrd
 static ptrdiff_t tiles_cut(const fvi_gather_table *table, ptrdiff_t left, ptrdiff_t tall)
 {
     if (left <= tall) return left;
-    const ptrdiff_t tiles = fvi_gather_ceil(left, tall);
-    if (!table->is_paired) return tiles > 2 ? tall : fvi_gather_ceil(left, 2);
-    return 2 * fvi_gather_ceil(left / 2, tiles);
+    const ptrdiff_t tiles = fvi_ceil(left, tall);
+    if (!table->is_paired) return tiles > 2 ? tall : fvi_ceil(left, 2);
+    return 2 * fvi_ceil(left / 2, tiles);
 }
 
 /* One more tile of the table's rows goes into its call. */
@@ -222,8 +222,8 @@ static void tiles_tile(const fvi_gather_plan *plan, const fvi_gather_region *reg
         tiles_thin(plan, region, table);
         return;
     }
-    if (p0 < plan->direct) tiles_direct(plan, region, table, p0, fvi_gather_min(p1, plan->direct));
-    tiles_panels(plan, region, table, call, fvi_gather_max(p0, plan->direct), p1);
+    if (p0 < plan->direct) tiles_direct(plan, region, table, p0, fvi_min(p1, plan->direct));
+    tiles_panels(plan, region, table, call, fvi_max(p0, plan->direct), p1);
 }
 
 /* All tiles of a region, panels [p0, p1), taps [t0, ...) as the table has them. */
@@ -256,7 +256,7 @@ static void tiles_tiles(const fvi_gather_plan *plan, const fvi_gather_region *re
 static void tiles_steps(fvi_gather_table *table)
 {
     const ptrdiff_t steps = (ptrdiff_t)table->taps * table->depth;
-    table->per_step = 1.0 / (double)fvi_gather_max(steps, 1);
+    table->per_step = 1.0 / (double)fvi_max(steps, 1);
 }
 
 /* Taps [t0, t1) of a region, counted from its first; in the order of the kernel. */
@@ -308,7 +308,7 @@ static void tiles_groups(const fvi_gather_plan *plan, const fvi_gather_region *r
         const size_t before = t;
         for (ptrdiff_t i = 0; i < across.taps; ++i) {
             for (ptrdiff_t r = 0; r < region->apart; ++r) {
-                const ptrdiff_t n = fvi_gather_ceil(along.taps - r, region->apart);
+                const ptrdiff_t n = fvi_ceil(along.taps - r, region->apart);
                 const ptrdiff_t end = tiles_split(n, size - 1);
                 for (ptrdiff_t k = tiles_split(n, size); k < end; k += size, ++t) {
                     const ptrdiff_t j = r + k * region->apart;
@@ -330,7 +330,7 @@ static void tiles_lines(const fvi_gather_plan *plan, const fvi_gather_region *re
                         fvi_gather_table *table, ptrdiff_t p0, ptrdiff_t p1)
 {
     const ptrdiff_t columns = region->columns, together = 2 * columns <= plan->line_most ? 2 : 1;
-    const ptrdiff_t tiles = fvi_gather_ceil(columns, plan->line_most);
+    const ptrdiff_t tiles = fvi_ceil(columns, plan->line_most);
     const ptrdiff_t all = region->images * region->rows;
     const float *source = region->source;
     float *out = region->out;
@@ -341,7 +341,7 @@ static void tiles_lines(const fvi_gather_plan *plan, const fvi_gather_region *re
     fvi_tile_rows call = tiles_call(plan, region, table, plan->g->is_added, true);
     table->tiles = 1;
     for (ptrdiff_t l = 0; l < all; l += table->lines) {
-        table->lines = fvi_gather_min(together, all - l);
+        table->lines = fvi_min(together, all - l);
         for (ptrdiff_t i = 0; i < table->lines; ++i) {
             table->rows[i] = source;
             table->out[i] = out;
@@ -353,7 +353,7 @@ static void tiles_lines(const fvi_gather_plan *plan, const fvi_gather_region *re
             out += region->image_out - region->rows * region->row_out;
         }
         for (ptrdiff_t left = columns, t = tiles; t > 0; left -= table->count, --t) {
-            table->count = fvi_gather_ceil(left, t);
+            table->count = fvi_ceil(left, t);
             table->ahead = (const char *)(table->rows[table->lines - 1] + last +
                                           (table->count - 1) * region->column_source);
             tiles_panels(plan, region, table, &call, p0, p1);
@@ -378,7 +378,7 @@ void fvi_gather_run_region(const fvi_gather_plan *plan, const fvi_gather_region 
     const ptrdiff_t taps = (region->tap_h1 - region->tap_h0) * across;
     ptrdiff_t t0 = 0;
     do {
-        const ptrdiff_t t1 = fvi_gather_min(taps, t0 + FVI_GATHER_TAPS);
+        const ptrdiff_t t1 = fvi_min(taps, t0 + FVI_GATHER_TAPS);
         tiles_taps(plan, region, table, t0, t1);
         tiles_steps(table);
         tiles_tiles(plan, region, table, p0, p1, t0, t1 == taps);

@@ -35,38 +35,23 @@ typedef struct weights_table {
     float band[FVI_WEIGHTS_PADDED]; /* input rows with their padding */
 } weights_table;
 
-static ptrdiff_t weights_ceil(ptrdiff_t a, ptrdiff_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static ptrdiff_t weights_min(ptrdiff_t a, ptrdiff_t b)
-{
-    return a < b ? a : b;
-}
-
-static ptrdiff_t weights_max(ptrdiff_t a, ptrdiff_t b)
-{
-    return a > b ? a : b;
-}
-
 /* First of count equal parts' number i. */
 static ptrdiff_t weights_part(ptrdiff_t all, ptrdiff_t count, ptrdiff_t i)
 {
-    return all / count * i + weights_min(all % count, i);
+    return all / count * i + fvi_min(all % count, i);
 }
 
 /* First input of tile i: tiles are nearly equal, and even where inputs go in pairs. */
 static ptrdiff_t weights_tile(const fvi_weights_plan *plan, ptrdiff_t i)
 {
     if (!plan->is_paired) return weights_part(plan->inputs, plan->tile_count, i);
-    const ptrdiff_t at = 2 * weights_part(weights_ceil(plan->inputs, 2), plan->tile_count, i);
-    return weights_min(plan->inputs, at);
+    const ptrdiff_t at = 2 * weights_part(fvi_ceil(plan->inputs, 2), plan->tile_count, i);
+    return fvi_min(plan->inputs, at);
 }
 
 static ptrdiff_t weights_clamp(ptrdiff_t i, ptrdiff_t most)
 {
-    return weights_max(0, weights_min(i, most));
+    return fvi_max(0, fvi_min(i, most));
 }
 
 /* First pixel of block b. */
@@ -98,9 +83,9 @@ static void weights_row_runs(const fvi_weights_plan *plan, weights_table *table,
 {
     const fvi_conv_shape *s = plan->s;
     const ptrdiff_t shift = kw * s->DW - s->pad_left; /* input index of output 0 */
-    const ptrdiff_t from = shift < 0 ? weights_ceil(-shift, s->SW) : 0;
+    const ptrdiff_t from = shift < 0 ? fvi_ceil(-shift, s->SW) : 0;
     const ptrdiff_t to = shift < s->W ? (s->W - 1 - shift) / s->SW + 1 : 0;
-    const ptrdiff_t lo = weights_max(w0, from), hi = weights_min(w1, to);
+    const ptrdiff_t lo = fvi_max(w0, from), hi = fvi_min(w1, to);
     if (lo >= hi) return;
     const ptrdiff_t pixel = row + lo * s->SW + shift - table->low;
     weights_add_run(table, table->inputs + pixel * table->pitch, (size_t)(s->SW * table->pitch),
@@ -115,7 +100,7 @@ static void weights_runs(const fvi_weights_plan *plan, weights_table *table, ptr
     table->runs = 0;
     for (ptrdiff_t pixel = first; pixel < last;) {
         const ptrdiff_t row = pixel / s->OW, w0 = pixel % s->OW;
-        const ptrdiff_t w1 = weights_min(s->OW, w0 + last - pixel);
+        const ptrdiff_t w1 = fvi_min(s->OW, w0 + last - pixel);
         const ptrdiff_t n = row / s->OH, ih = row % s->OH * s->SH + kh * s->DH - s->pad_top;
         if (ih >= 0 && ih < s->H)
             weights_row_runs(plan, table, (n * s->H + ih) * s->W, kw, w0, w1,
@@ -153,14 +138,14 @@ static void weights_merged_runs(const fvi_weights_plan *plan, weights_table *tab
     table->runs = 0;
     for (ptrdiff_t pixel = first; pixel < last;) {
         const ptrdiff_t row = pixel / s->OW, w0 = pixel % s->OW, n = row / s->OH, oh = row % s->OH;
-        const ptrdiff_t w1 = weights_min(s->OW, w0 + last - pixel);
+        const ptrdiff_t w1 = fvi_min(s->OW, w0 + last - pixel);
         const float *a = plan->x + ((n * s->H + oh * s->SH) * s->W + w0 * s->SW) * s->C;
         if (plan->has_band && n != image) {
-            const ptrdiff_t rows = weights_ceil(w0 + last - pixel, s->OW);
+            const ptrdiff_t rows = fvi_ceil(w0 + last - pixel, s->OW);
             image = n;
             oh0 = oh;
             band = next;
-            next = weights_fill_band(plan, band, n, oh, weights_min(s->OH, oh + rows));
+            next = weights_fill_band(plan, band, n, oh, fvi_min(s->OH, oh + rows));
         }
         if (plan->has_band) a = band + (oh - oh0) * s->SH * plan->band_row + w0 * step;
         weights_add_run(table, a, (size_t)step, (size_t)(pixel - first), (size_t)(w1 - w0));
@@ -184,7 +169,7 @@ static void weights_span(const fvi_conv_shape *s, ptrdiff_t first, ptrdiff_t las
     }
     *low = (r0 / s->OH * s->H + weights_clamp(h0, s->H)) * s->W + weights_clamp(w0, s->W);
     *high = (r1 / s->OH * s->H + weights_clamp(h1 + 1, s->H) - 1) * s->W + weights_clamp(w1, s->W);
-    *high = weights_max(*low, *high);
+    *high = fvi_max(*low, *high);
 }
 
 /* Floats of a tile's copy for pixels [first, last). Of one tap, no more is copied than it reads. */
@@ -201,7 +186,7 @@ static void weights_copy_pixels(const fvi_weights_plan *plan, weights_table *tab
                                 ptrdiff_t at)
 {
     for (ptrdiff_t i = 0; i < count; i += WEIGHTS_ROWS) {
-        const ptrdiff_t rows = weights_min(WEIGHTS_ROWS, count - i);
+        const ptrdiff_t rows = fvi_min(WEIGHTS_ROWS, count - i);
         for (ptrdiff_t t = t0; t < t1; ++t) {
             const ptrdiff_t input = weights_tile(plan, t), end = weights_tile(plan, t + 1);
             plan->tiles->narrow(table->x + (t - t0) * table->tile_step + (at + i) * plan->tall,
@@ -238,7 +223,7 @@ static void weights_copy_tiles(const fvi_weights_plan *plan, weights_table *tabl
 
 static ptrdiff_t weights_columns(const fvi_weights_plan *plan, ptrdiff_t p)
 {
-    return weights_min(plan->width, plan->s->F - p * plan->width);
+    return fvi_min(plan->width, plan->s->F - p * plan->width);
 }
 
 /* Panels [p0, p1) of pixels [first, last). Where one panel is all of dy it is read where it lies.
@@ -314,7 +299,7 @@ static void weights_sum(const fvi_weights_plan *plan, weights_table *table, weig
 {
     const fvi_conv_shape *s = plan->s;
     const ptrdiff_t columns = weights_columns(plan, panel.index);
-    const ptrdiff_t vectors = weights_ceil(columns, plan->tiles->lanes);
+    const ptrdiff_t vectors = fvi_ceil(columns, plan->tiles->lanes);
     fvi_tile_runs call = {
         .run = table->run,
         .runs = table->runs,
@@ -351,8 +336,8 @@ static void weights_block_ahead(const fvi_weights_plan *plan, weights_table *tab
     table->ahead_bytes_x = (last - first) * s->SH * s->SW * s->x_pitch * (ptrdiff_t)sizeof(float);
     table->ahead_bytes =
         table->ahead_bytes_x + (last - first) * s->y_pitch * (ptrdiff_t)sizeof(float);
-    table->ahead_share = weights_ceil(table->ahead_bytes, weights_max(calls, 1));
-    table->ahead_step = weights_ceil(table->ahead_share, last - first);
+    table->ahead_share = fvi_ceil(table->ahead_bytes, fvi_max(calls, 1));
+    table->ahead_step = fvi_ceil(table->ahead_share, last - first);
     table->ahead_at = is_last ? table->ahead_bytes : 0;
 }
 
@@ -405,10 +390,10 @@ static void weights_block(const fvi_weights_plan *plan, weights_table *table,
     ptrdiff_t some = part->t1 - part->t0; /* tiles */
     if (plan->is_copied) {
         table->tile_step = weights_tile_step(plan, first, last);
-        some = weights_max(1, FVI_WEIGHTS_TILES / weights_max(1, table->tile_step));
+        some = fvi_max(1, FVI_WEIGHTS_TILES / fvi_max(1, table->tile_step));
     }
     for (ptrdiff_t t = part->t0; t < part->t1; t += some)
-        weights_tiles(plan, table, part, t, weights_min(part->t1, t + some), first, last);
+        weights_tiles(plan, table, part, t, fvi_min(part->t1, t + some), first, last);
     for (ptrdiff_t p = part->p0; part->db && p < part->p1; ++p) {
         const weights_panel panel = weights_panel_at(plan, table, first, part->p0, p, false);
         plan->tiles->sums(panel.dy, panel.step, (size_t)(last - first), part->db + p * plan->width,

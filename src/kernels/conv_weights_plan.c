@@ -16,27 +16,12 @@
 #define PLAN_TILE_TASKS 8        /* parts that threads take of the tiles, and of the panels */
 #define PLAN_PANEL_TASKS 2
 
-static ptrdiff_t plan_ceil(ptrdiff_t a, ptrdiff_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static ptrdiff_t plan_min(ptrdiff_t a, ptrdiff_t b)
-{
-    return a < b ? a : b;
-}
-
-static ptrdiff_t plan_max(ptrdiff_t a, ptrdiff_t b)
-{
-    return a > b ? a : b;
-}
-
 /* Copies of dw that are summed apart. */
 static ptrdiff_t plan_shards(const fvi_conv_shape *s)
 {
     const ptrdiff_t weights = s->KH * s->KW * s->C * s->F, pixels = s->N * s->OH * s->OW;
-    const ptrdiff_t most = plan_min(PLAN_COPIES / (weights + s->F), pixels / PLAN_SHARD);
-    return plan_max(1, plan_min(most, FVI_CONV_SHARDS));
+    const ptrdiff_t most = fvi_min(PLAN_COPIES / (weights + s->F), pixels / PLAN_SHARD);
+    return fvi_max(1, fvi_min(most, FVI_CONV_SHARDS));
 }
 
 /* A kernel row is one tap where it is short and reads no padding, or where the rows that a block
@@ -44,10 +29,10 @@ static ptrdiff_t plan_shards(const fvi_conv_shape *s)
 static void plan_merge(fvi_weights_plan *plan)
 {
     const fvi_conv_shape *s = plan->s;
-    const ptrdiff_t rows = plan_max(1, FVI_WEIGHTS_BLOCK / s->OW), images = (rows - 2) / s->OH + 2;
+    const ptrdiff_t rows = fvi_max(1, FVI_WEIGHTS_BLOCK / s->OW), images = (rows - 2) / s->OH + 2;
     const ptrdiff_t under = (s->KH - 1) * s->DH + 1;
     const ptrdiff_t row = ((s->OW - 1) * s->SW + s->KW) * s->C;
-    const ptrdiff_t copied = rows * s->SH + images * plan_max(0, under - s->SH);
+    const ptrdiff_t copied = rows * s->SH + images * fvi_max(0, under - s->SH);
     plan->has_band = s->pad_top > 0 || s->pad_left > 0 || (s->OH - 1) * s->SH + under > s->H ||
                      (s->OW - 1) * s->SW + s->KW > s->W;
     plan->is_merged = s->DW == 1 && s->KW > 1 && s->x_pitch == s->C && s->KW * s->C <= PLAN_PATCH &&
@@ -74,8 +59,8 @@ static void plan_tiles(fvi_weights_plan *plan)
     for (ptrdiff_t m = 0; plan->is_spread && m < plan->inputs; ++m)
         plan->spread[m] = m / plan->line * plan->kernel_row + m % plan->line;
     const bool is_apart = plan->is_spread && !plan->is_paired;
-    plan->tile_count = plan_ceil(plan->inputs, is_apart ? plan->tiles->rows_max : tall);
-    plan->tall = plan_ceil(plan->inputs, plan->tile_count);
+    plan->tile_count = fvi_ceil(plan->inputs, is_apart ? plan->tiles->rows_max : tall);
+    plan->tall = fvi_ceil(plan->inputs, plan->tile_count);
 }
 
 /* Whether inputs are copied, and how the pixels are cut. A copy takes as long as a few products of a
@@ -86,21 +71,21 @@ static void plan_blocks(fvi_weights_plan *plan)
 {
     const fvi_conv_shape *s = plan->s;
     const ptrdiff_t taps = s->KH * s->KW, x = s->SW * s->x_pitch;
-    const ptrdiff_t out = plan_max(1, PLAN_COPIED / s->OW); /* rows of a block, and under it */
+    const ptrdiff_t out = fvi_max(1, PLAN_COPIED / s->OW); /* rows of a block, and under it */
     const ptrdiff_t in = (out - 1) * s->SH + (s->KH - 1) * s->DH + 1;
     const double copied = taps == 1 ? 1 : (double)in * (double)s->W / (double)(out * s->OW);
     plan->is_copied = !plan->is_merged && x >= (taps == 1 ? PLAN_FAR_STREAM : PLAN_FAR) &&
                       PLAN_PAYS * copied <= (double)(taps * plan->panels);
-    const ptrdiff_t line = plan_min(x, PLAN_LINE) + plan_min(s->F, PLAN_LINE);
+    const ptrdiff_t line = fvi_min(x, PLAN_LINE) + fvi_min(s->F, PLAN_LINE);
     plan->block = plan->is_copied ? PLAN_COPIED
                   : taps == 1     ? PLAN_STREAM
-                                  : plan_min(FVI_WEIGHTS_BLOCK, PLAN_NEAR / line);
+                                  : fvi_min(FVI_WEIGHTS_BLOCK, PLAN_NEAR / line);
     plan->copies_late = !plan->is_copied && plan->tall > 1 && taps == 1 && s->N == 1 && s->H == 1 &&
                         s->SW == 1 && s->F > plan->width && s->F % plan->width == 0;
     plan->pixels = s->N * s->OH * s->OW;
-    plan->parts = plan_ceil(s->OW, plan->block);
-    plan->blocks = plan_ceil(s->N * s->OH, plan_max(1, plan->block / s->OW)) * plan->parts;
-    plan->block = plan_min(plan->block, plan->pixels);
+    plan->parts = fvi_ceil(s->OW, plan->block);
+    plan->blocks = fvi_ceil(s->N * s->OH, fvi_max(1, plan->block / s->OW)) * plan->parts;
+    plan->block = fvi_min(plan->block, plan->pixels);
 }
 
 /* Input pixels among which are all that a block reads, at most: rows of it lie in one image or in
@@ -108,13 +93,13 @@ static void plan_blocks(fvi_weights_plan *plan)
 static ptrdiff_t plan_span(const fvi_weights_plan *plan)
 {
     const fvi_conv_shape *s = plan->s;
-    const ptrdiff_t under = (s->KH - 1) * s->DH + 1, rows = plan_max(1, plan->block / s->OW);
-    const ptrdiff_t below = plan_max(0, (s->OH - 1) * s->SH - s->pad_top - s->H);
-    const ptrdiff_t above = plan_max(0, s->pad_top - under);
-    const ptrdiff_t between = ((rows - 2) / s->OH + 1) * plan_max(0, s->H - s->OH * s->SH);
+    const ptrdiff_t under = (s->KH - 1) * s->DH + 1, rows = fvi_max(1, plan->block / s->OW);
+    const ptrdiff_t below = fvi_max(0, (s->OH - 1) * s->SH - s->pad_top - s->H);
+    const ptrdiff_t above = fvi_max(0, s->pad_top - under);
+    const ptrdiff_t between = ((rows - 2) / s->OH + 1) * fvi_max(0, s->H - s->OH * s->SH);
     const ptrdiff_t all = (rows - 1) * s->SH + under + below + above + between;
     if (s->KH * s->KW == 1) return plan->block;
-    return plan_min(all, s->N * s->H) * s->W;
+    return fvi_min(all, s->N * s->H) * s->W;
 }
 
 /* How threads share the work of a shard, and what each of them copies. Where there are several
@@ -122,13 +107,13 @@ static ptrdiff_t plan_span(const fvi_weights_plan *plan)
 static void plan_tasks(fvi_weights_plan *plan, bool has_threads)
 {
     const bool is_alone = has_threads && plan->shards == 1;
-    plan->tile_groups = is_alone ? plan_min(plan->tile_count, PLAN_TILE_TASKS) : 1;
-    plan->panel_groups = has_threads ? plan_min(plan->panels, PLAN_PANEL_TASKS) : 1;
-    const ptrdiff_t tiles = plan_ceil(plan->tile_count, plan->tile_groups);
-    const ptrdiff_t panels = plan_ceil(plan->panels, plan->panel_groups);
+    plan->tile_groups = is_alone ? fvi_min(plan->tile_count, PLAN_TILE_TASKS) : 1;
+    plan->panel_groups = has_threads ? fvi_min(plan->panels, PLAN_PANEL_TASKS) : 1;
+    const ptrdiff_t tiles = fvi_ceil(plan->tile_count, plan->tile_groups);
+    const ptrdiff_t panels = fvi_ceil(plan->panels, plan->panel_groups);
     const ptrdiff_t tile = plan->is_copied ? plan_span(plan) * plan->tall : 0;
     const bool is_whole = plan->s->y_pitch <= plan->width && plan->step == plan->s->F;
-    plan->near_x = plan_max(tile, plan_min(FVI_WEIGHTS_TILES, tile * tiles));
+    plan->near_x = fvi_max(tile, fvi_min(FVI_WEIGHTS_TILES, tile * tiles));
     plan->near_dy = is_whole ? 0 : panels * plan->step * plan->block;
 }
 
@@ -137,8 +122,8 @@ fvi_weights_plan fvi_weights_plan_of(const fvi_tile_table *tiles, const fvi_conv
 {
     fvi_weights_plan plan = {.s = s, .tiles = tiles, .shards = plan_shards(s)};
     plan.width = (ptrdiff_t)tiles->lanes * tiles->vectors_max;
-    plan.panels = plan_ceil(s->F, plan.width);
-    plan.step = plan_min(plan.width, plan_ceil(s->F, tiles->lanes) * tiles->lanes);
+    plan.panels = fvi_ceil(s->F, plan.width);
+    plan.step = fvi_min(plan.width, fvi_ceil(s->F, tiles->lanes) * tiles->lanes);
     plan_merge(&plan);
     plan_tiles(&plan);
     plan_blocks(&plan);

@@ -77,21 +77,6 @@ typedef struct fvi_gather_table {
     float patch[FVI_GATHER_PATCH];
 } fvi_gather_table;
 
-static inline ptrdiff_t fvi_gather_ceil(ptrdiff_t a, ptrdiff_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static inline ptrdiff_t fvi_gather_min(ptrdiff_t a, ptrdiff_t b)
-{
-    return a < b ? a : b;
-}
-
-static inline ptrdiff_t fvi_gather_max(ptrdiff_t a, ptrdiff_t b)
-{
-    return a > b ? a : b;
-}
-
 /* Vectors of panel p, and its columns rounded up to these. */
 static inline ptrdiff_t fvi_gather_vectors(const fvi_gather_plan *plan, ptrdiff_t p)
 {
