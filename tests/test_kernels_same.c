@@ -49,6 +49,8 @@ static void run_elements(const fvi_kernels *k, same_arrays *t, int C)
     k->tanh(n, t->a, t->c);
     k->tanh_gradient(n, t->c, t->a);
     k->clip_gradient(n, t->c, t->b);
+    t->sum[0] = k->binary_logits(n, t->a, t->b, t->d, 0.1f);
+    k->log(n, t->b, t->a);
 }
 
 static void run_rows(const fvi_kernels *k, same_arrays *t, int C)

@@ -69,6 +69,10 @@ typedef struct fvi_kernels {
     void (*sigmoid_gradient)(size_t n, float *dz, const float *y); /* in place: dz *= y * (1 - y) */
     void (*tanh)(size_t n, float *y, const float *x);              /* in place allowed */
     void (*tanh_gradient)(size_t n, float *dz, const float *y);    /* in place: dz *= 1 - y * y */
+    void (*log)(size_t n, float *y, const float *x);               /* in place allowed */
+    /* Binary cross-entropy of sigmoid(z), targets t from 0 to 1: returns the sum of the losses. dz =
+       scale * (sigmoid(z) - t), NULL: not wanted; may be z. */
+    double (*binary_logits)(size_t n, float *dz, const float *z, const float *t, float scale);
     /* --- row by row: [rows, C] --- */
     double (*exp_row)(
         size_t n, float *y, const float *x,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Template of what rests on exp: sigmoid, tanh, softmax. Included once by each kernels_<isa>.c
-   after kernels_tile.h. */
+/* Template of what rests on exp and log: sigmoid, tanh, softmax, binary cross-entropy. Included once
+   by each kernels_<isa>.c after kernels_tile.h. */
 
 /* No libm: the same bits on every system, and, as nothing is fused, in every table. Arguments of
    exp are never above 0 here. exp(x) = 2^n * exp(r) with n the integer nearest x / ln 2 and |r| <=
@@ -60,6 +60,43 @@ FVI_INLINE FVI_VECTOR FVI_NAME(exp)(FVI_VECTOR x)
     return (FVI_VECTOR)(~is_zero & (FVI_BITS)(e.scale + e.scale * e.rest));
 }
 
+/* log(x) = n ln 2 + log(1 + f) with 2/3 <= 1 + f < 4/3 and ln 2 in two parts (Cody and Waite,
+   chapter 5, there with a quotient from sqrt(1/2) on), for normal x; less: of n, what x was raised
+   by. log(1 + f) = f - f^2/2 + f^3 P(f), P of degree 7, fitted for the least largest error relative
+   to log(1 + f), 5e-9 (C. L. Lawson's weights, 1961); each coefficient was rounded before those
+   after it were fitted. What adding f to the first part loses is put back. For x = 1 all is +0. */
+FVI_INLINE FVI_VECTOR FVI_NAME(log_normal)(FVI_VECTOR x, FVI_VECTOR less)
+{
+    /* 1 less 2/3, both as bits: the exponent now changes where f starts anew. */
+    const FVI_BITS shifted = (FVI_BITS)x + 0x00555555u;
+    /* An integer in the lowest bits of 2^23 is 2^23 and that integer. */
+    const FVI_VECTOR n = (FVI_VECTOR)(shifted >> 23 | 0x4b000000u) - (8388608.0f + 127.0f) - less;
+    const FVI_VECTOR f = (FVI_VECTOR)((FVI_BITS)x - (shifted & 0xff800000u) + 0x3f800000u) - 1.0f;
+    FVI_VECTOR p = f * -0.128890693f + 0.139868975f;
+    p = p * f - 0.121848933f;
+    p = p * f + 0.140053064f;
+    p = p * f - 0.166804388f;
+    p = p * f + 0.200104460f;
+    p = p * f - 0.249997988f;
+    p = p * f + 0.333332151f;
+    const FVI_VECTOR square = f * f, whole = n * 0.693359375f, sum = whole + f;
+    const FVI_VECTOR lost = f - (sum - whole);
+    return sum + (n * -2.12194440e-4f + lost + (p * f * square - square * 0.5f));
+}
+
+/* Of 0 minus infinity, of what is below NaN; infinity and NaN stay. */
+FVI_INLINE FVI_VECTOR FVI_NAME(log_of)(FVI_VECTOR x)
+{
+    const FVI_VECTOR zero = {0}, infinity = FVI_SPLAT(INFINITY);
+    const FVI_BITS is_small = (FVI_BITS)(x < FVI_SPLAT(0x1p-126f));
+    const FVI_BITS is_usual = (FVI_BITS)(x > zero) & (FVI_BITS)(x < infinity);
+    const FVI_VECTOR raised = FVI_NAME(select)(is_small, x * 0x1p23f, x);
+    const FVI_VECTOR less = (FVI_VECTOR)(is_small & (FVI_BITS)FVI_SPLAT(23.0f));
+    const FVI_VECTOR below = FVI_NAME(select)((FVI_BITS)(x < zero), FVI_SPLAT(NAN), -infinity);
+    const FVI_VECTOR odd = FVI_NAME(select)((FVI_BITS)(x <= zero), below, x);
+    return FVI_NAME(select)(is_usual, FVI_NAME(log_normal)(raised, less), odd);
+}
+
 /* 1 / sum within 5 %, for sums between 1 and 2: enough to put right what roundings have lost. */
 FVI_INLINE FVI_VECTOR FVI_NAME(inverse_of)(FVI_VECTOR sum)
 {
@@ -101,6 +138,12 @@ static void FVI_NAME(tanh)(size_t n, float *y, const float *x)
 {
     for (size_t i = 0; i < n; i += FVI_LANES)
         FVI_NAME(store_part)(y + i, FVI_NAME(tanh_of)(FVI_NAME(load_part)(x + i, n - i)), n - i);
+}
+
+static void FVI_NAME(log)(size_t n, float *y, const float *x)
+{
+    for (size_t i = 0; i < n; i += FVI_LANES)
+        FVI_NAME(store_part)(y + i, FVI_NAME(log_of)(FVI_NAME(load_part)(x + i, n - i)), n - i);
 }
 
 /* A NaN counts where it is the first. */
@@ -209,4 +252,42 @@ static void FVI_NAME(softmax_gradient)(size_t rows, int C, float *dz, const floa
         for (size_t c = 0; c < n; ++c)
             dz[c] = y[c] * (dz[c] - mean);
     }
+}
+
+/* The loss of each of left logits, and its gradient, if d is not NULL.
+
+   With e = exp(-|z|): L = |z| * w + log(1 + e), where w = 1 - t for z >= 0 and t below, and dL/dz =
+   w - e/(1 + e), or the same negated. No term is below 0 for 0 <= t <= 1, and none loses what the
+   rounded 1 + e has lost: that times 1/(1 + e) is added to its logarithm and taken off the quotient.
+   A logit that is infinite gives a loss that is infinite, or 0 * infinity. */
+FVI_INLINE void FVI_NAME(binary_part)(float *loss, float *d, const float *z, const float *t,
+                                      float scale, size_t left)
+{
+    const FVI_VECTOR v = FVI_NAME(load_part)(z, left), target = FVI_NAME(load_part)(t, left);
+    const FVI_BITS is_below = (FVI_BITS)(v < (FVI_VECTOR){0});
+    const FVI_VECTOR size = (FVI_VECTOR)((FVI_BITS)v & 0x7fffffffu);
+    const FVI_VECTOR e = FVI_NAME(exp)(-size), sum = e + 1.0f, ratio = e / sum;
+    const FVI_VECTOR lost = (e - (sum - 1.0f)) * (1.0f - ratio);
+    const FVI_VECTOR share = FVI_NAME(select)(is_below, target, 1.0f - target);
+    const FVI_VECTOR log_sum = FVI_NAME(log_normal)(sum, (FVI_VECTOR){0}) + lost;
+    FVI_NAME(store_part)(loss, size * share + log_sum, left);
+    if (!d) return;
+    const FVI_VECTOR slope = (share - (ratio - ratio * lost)) * scale;
+    FVI_NAME(store_part)(d, (FVI_VECTOR)((FVI_BITS)slope ^ (is_below & 0x80000000u)), left);
+}
+
+static double FVI_NAME(binary_logits)(size_t n, float *dz, const float *z, const float *t,
+                                      float scale)
+{
+    float room[FVI_EXP_BLOCK];
+    double sum = 0;
+    for (size_t i = 0; i < n; i += FVI_EXP_BLOCK) {
+        const size_t count = n - i < FVI_EXP_BLOCK ? n - i : FVI_EXP_BLOCK;
+        for (size_t j = 0; j < count; j += FVI_LANES) {
+            float *d = dz ? dz + i + j : NULL;
+            FVI_NAME(binary_part)(room + j, d, z + i + j, t + i + j, scale, count - j);
+        }
+        sum += FVI_NAME(row_sum)(count, room);
+    }
+    return sum;
 }
