@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "fovea/fovea.h"
-#include "model/model_internal.h"
+#include "train/train_internal.h"
 
 #define PICTURES 40
 #define INPUTS 6
@@ -45,13 +45,13 @@ static fv_dataset *dataset_of(const float *x, const int32_t *label, const float 
     return d;
 }
 
-static fv_model *model_of(fv_activation_kind head)
+static fv_model *model_of(int units, fv_activation_kind head)
 {
     fv_model *m = fv_model_new("points", &(fv_model_config){.seed = 2, .threads = 1});
     fv_add(m, "InputLayer", NULL, 0, &(fv_input_config){.shape = {INPUTS}},
            sizeof(fv_input_config));
     fv_dense(m, FV_LAST, &(fv_dense_config){.units = 8, .activation = FV_TANH});
-    fv_dense(m, FV_LAST, &(fv_dense_config){.units = CLASSES, .activation = head});
+    fv_dense(m, FV_LAST, &(fv_dense_config){.units = units, .activation = head});
     assert_int_equal(fv_model_build(m, FV_LAST, 16), FV_OK);
     return m;
 }
@@ -69,7 +69,7 @@ static void test_one_hot_is_sparse(void **state)
     fv_history h[2] = {{0}, {0}};
     fv_fit_config config = {.epochs = 30, .batch_size = 16, .optimizer = {.learning_rate = 0.05F}};
     for (int i = 0; i < 2; i++) {
-        m[i] = model_of(FV_SOFTMAX);
+        m[i] = model_of(CLASSES, FV_SOFTMAX);
         assert_int_equal(fv_fit(m[i], &h[i], d[i], d[i], &config), FV_OK);
         assert_int_equal(fv_evaluate(m[i], &e[i], d[i], FV_LOSS_AUTO), FV_OK);
         assert_true(e[i].accuracy == h[i].epochs[29].val_accuracy && e[i].accuracy > 0.9);
@@ -96,7 +96,7 @@ static void test_several_questions(void **state)
     for (int i = 0; i < PICTURES * CLASSES; i++)
         target[i] = x[i / CLASSES * INPUTS + i % CLASSES] > 0;
     fv_dataset *d = dataset_of(x, NULL, target);
-    fv_model *m = model_of(FV_SIGMOID);
+    fv_model *m = model_of(CLASSES, FV_SIGMOID);
     fv_evaluation e;
     fv_fit_config config = {.epochs = 40, .batch_size = 16, .optimizer = {.learning_rate = 0.05F}};
     assert_int_equal(fv_fit(m, NULL, d, NULL, &config), FV_OK);
@@ -116,6 +116,53 @@ static void test_several_questions(void **state)
     fv_dataset_free(d);
 }
 
+/* From logits, class numbers of one question are targets by another name, and each row's gradient is
+   its own however many there are; a NaN or an infinity among them shows in the loss. */
+static void test_one_question_of_many_rows(void **state)
+{
+    (void)state;
+    enum { ROWS = 700 };
+    float x[PICTURES * INPUTS] = {0}, z[ROWS], target[ROWS], dz[2][ROWS];
+    int32_t label[ROWS] = {0};
+    fv_model *m = model_of(1, FV_SIGMOID);
+    fv_dataset *d = dataset_of(x, label, NULL);
+    const fvi_loss_kind *kind;
+    fvi_targets named;
+    assert_int_equal(fvi_loss_choose(&kind, &named, m, d, FV_LOSS_AUTO), FV_OK);
+    assert_true(kind->loss == FV_BINARY_CROSSENTROPY && named.logits);
+    named.label = label;
+    named.batch = ROWS;
+    for (int i = 0; i < ROWS; i++) {
+        z[i] = (float)(4 * fvi_rng_normal(5, FVI_RNG_TEST, 2, (uint64_t)i));
+        label[i] = i % 3 == 0;
+        target[i] = (float)label[i];
+    }
+    fvi_targets given = named;
+    given.label = NULL;
+    given.target = target;
+    const double sum = kind->rows(dz[0], z, &named, ROWS);
+    assert_true(fabs(kind->rows(dz[1], z, &given, ROWS) - sum) <= 1e-12 * sum);
+    assert_memory_equal(dz[0], dz[1], sizeof dz[0]);
+    for (int i = 0; i < ROWS; i++) {
+        float one;
+        fvi_targets row = named;
+        row.label += i;
+        kind->rows(&one, &z[i], &row, 1);
+        assert_true(one == dz[0][i]);
+    }
+    const float bad[] = {NAN, INFINITY, -INFINITY};
+    for (int i = 0; i < 6; i++) {
+        const int at = i < 3 ? 0 : ROWS - 1;
+        const float kept = z[at];
+        z[at] = bad[i % 3];
+        assert_true(!isfinite(kind->rows(NULL, z, &named, ROWS)));
+        assert_true(!isfinite(kind->rows(dz[0], z, &given, ROWS)));
+        z[at] = kept;
+    }
+    fv_dataset_free(d);
+    fv_model_free(m);
+}
+
 static bool stop_in_between(const fv_progress *p, void *user)
 {
     int *calls = user;
@@ -132,7 +179,7 @@ static void test_stopped_while_validating(void **state)
     int calls = 0;
     fill(x, label, target);
     fv_dataset *d = dataset_of(x, label, NULL);
-    fv_model *m = model_of(FV_SOFTMAX);
+    fv_model *m = model_of(CLASSES, FV_SOFTMAX);
     fv_history h = {0};
     fv_fit_config config = {
         .epochs = 5, .batch_size = 16, .progress = stop_in_between, .user = &calls};
@@ -151,6 +198,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_hot_is_sparse),
         cmocka_unit_test(test_several_questions),
+        cmocka_unit_test(test_one_question_of_many_rows),
         cmocka_unit_test(test_stopped_while_validating),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

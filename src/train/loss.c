@@ -1,28 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Losses: value and gradient in one pass over the rows of a batch, in double but for the exponentials
-   of softmax. The table of losses is at the end. */
+/* Losses: value and gradient in one pass over the rows of a batch, in double but for what the kernels
+   compute: the exponentials of softmax, each loss of a sigmoid. The table of losses is at the end. */
 #include "train/train_internal.h"
 
 #include <math.h>
 
 /* Keras's epsilon: probabilities are kept this far from 0 and 1 before their logarithm is taken. */
 #define LOSS_CLIP 1e-7
+#define LOSS_BLOCK 256 /* class numbers that become floats at a time */
 
 static double loss_target(const fvi_targets *t, int row, int j)
 {
     if (t->target) return (double)t->target[(size_t)row * (size_t)t->C + (size_t)j];
     if (t->C == 1) return (double)t->label[row];
     return t->label[row] == j ? 1.0 : 0.0;
-}
-
-/* From logits z: L = max(z,0) - z*t + log(1 + exp(-|z|)), which never overflows; dL/dz = sigmoid(z)
-   - t. */
-static double loss_binary_logit(double *dz, double z, double t)
-{
-    double e = exp(-fabs(z));
-    double p = z >= 0 ? 1 / (1 + e) : e / (1 + e);
-    *dz = p - t;
-    return (z > 0 ? z : 0) - z * t + log1p(e);
 }
 
 /* From a probability p: L = -(t log p + (1-t) log(1-p)); where the clip acts the gradient is 0. */
@@ -39,22 +30,49 @@ static int loss_all(const fvi_targets *t, int n)
     return t->batch > 0 ? t->batch : n;
 }
 
-static double loss_binary(float *dy, const float *y, const fvi_targets *t, int n)
+/* Class numbers, of models with one output, become targets a block at a time. */
+static double loss_binary_labels(float *dz, const float *z, const fvi_targets *t, int n,
+                                 float scale)
 {
-    const int all = loss_all(t, n);
+    float target[LOSS_BLOCK];
     double sum = 0;
-    for (int i = 0; i < n; i++) {
-        double row = 0;
-        for (int j = 0; j < t->C; j++) {
-            size_t at = (size_t)i * (size_t)t->C + (size_t)j;
-            double d, target = loss_target(t, i, j);
-            row += t->logits ? loss_binary_logit(&d, (double)y[at], target)
-                             : loss_binary_probability(&d, (double)y[at], target);
-            if (dy) dy[at] = (float)(d / t->C / all);
-        }
-        sum += row / t->C;
+    for (int i = 0, count; i < n; i += count) {
+        count = n - i < LOSS_BLOCK ? n - i : LOSS_BLOCK;
+        for (int j = 0; j < count; j++)
+            target[j] = (float)t->label[i + j];
+        sum += t->k->binary_logits((size_t)count, dz ? dz + i : NULL, z + i, target, scale);
     }
     return sum;
+}
+
+static double loss_binary_probabilities(float *dy, const float *p, const fvi_targets *t, int n,
+                                        double scale)
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+        for (int j = 0; j < t->C; j++) {
+            const size_t at = (size_t)i * (size_t)t->C + (size_t)j;
+            double d;
+            sum += loss_binary_probability(&d, (double)p[at], loss_target(t, i, j));
+            if (dy) dy[at] = (float)(d * scale);
+        }
+    }
+    return sum;
+}
+
+/* Each output is a question of its own: rows do not matter but for what the mean divides by. */
+static double loss_binary(float *dy, const float *y, const fvi_targets *t, int n)
+{
+    const double scale = 1.0 / t->C / loss_all(t, n);
+    const size_t count = (size_t)n * (size_t)t->C;
+    double sum;
+    if (!t->logits)
+        sum = loss_binary_probabilities(dy, y, t, n, scale);
+    else if (t->target)
+        sum = t->k->binary_logits(count, dy, y, t->target, (float)scale);
+    else
+        sum = loss_binary_labels(dy, y, t, n, (float)scale);
+    return sum / t->C;
 }
 
 /* From logits: L = sum t_j (log sum exp(z - m) - (z_j - m)), m the largest; dL/dz_j = p_j sum(t) -
