@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Layers that take others along, memory used again, chunks of images, threads: none of it changes
    what a network gives or learns. On networks drawn at random. */
-#include "model_nets.h"
-
-#include "train/train_internal.h"
+#include "model_steps.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -226,8 +224,6 @@ static void test_prediction(void **state)
 
 /* ---- training ---- */
 
-#define RATE 0.25f
-
 static fv_dataset *draw_dataset(const float *x, int side)
 {
     fv_dataset *d = NULL;
@@ -236,25 +232,6 @@ static fv_dataset *draw_dataset(const float *x, int side)
     const fv_tensor ty = {{1, {1}}, FV_INT32, (void *)(uintptr_t)y};
     assert_ok(fv_dataset_from_arrays(&d, &tx, &ty, NULL, OUTPUTS));
     return d;
-}
-
-/* The weights after a step down the gradients that the layers give one by one. */
-static float *step_by_hand(fv_model *m, const fv_dataset *d, const float *x, int n,
-                           const int32_t *label)
-{
-    const fvi_loss_kind *kind;
-    fvi_targets t;
-    assert_ok(fvi_loss_choose(&kind, &t, m, d, FV_LOSS_AUTO));
-    t.label = label;
-    assert_ok(fvi_model_look(m));
-    const float *y = fvi_context_forward(m->look, x, n, true, t.logits, 0);
-    kind->rows(fvi_context_output_gradient(m->look), y, &t, n);
-    fvi_context_backward(m->look);
-    float *w = fvi_copy(m->weights, m->weight_floats * sizeof *w, "");
-    assert_non_null(w);
-    m->kernels->sgd(m->trainable_floats, w, m->look->lane->gradients, NULL,
-                    &(fvi_sgd){.rate = RATE});
-    return w;
 }
 
 /* A convolution that sums its weights' gradient over what a pooling passes back does so in another
@@ -273,7 +250,7 @@ static void check_step(uint32_t graph, int side, int n, bool has_norm)
     float *x = fvi_alloc((size_t)n * in, sizeof *x, ""), *by_hand = NULL, *first = NULL;
     int32_t label[MANY];
     const fv_batch batch = {.n = n, .x = x, .y = label};
-    const fv_fit_config config = {.optimizer = {.kind = FV_SGD, .learning_rate = RATE}};
+    const fv_fit_config config = {.optimizer = {.kind = FV_SGD, .learning_rate = STEPS_RATE}};
     nets_fill(x, (size_t)n * in, graph);
     for (int i = 0; i < n; i++)
         label[i] = i * i % OUTPUTS;
@@ -282,7 +259,7 @@ static void check_step(uint32_t graph, int side, int n, bool has_norm)
         fv_trainer *t = NULL;
         fv_model *m = draw_model(graph, side, n, has_norm, threads);
         fv_model *other = threads == 1 ? draw_model(graph, side, n, has_norm, 1) : NULL;
-        if (other) by_hand = step_by_hand(other, d, x, n, label);
+        if (other) by_hand = steps_by_hand(other, d, x, n, label);
         assert_ok(fv_trainer_new(&t, m, d, &config));
         assert_ok(fv_trainer_step(t, &batch, NULL));
         if (!first) first = fvi_copy(m->weights, m->weight_floats * sizeof *first, "");
@@ -428,8 +405,8 @@ static void test_pooled_gradients(void **state)
         assert_int_equal(train.pool[row[i].is_second ? 3 : 2] >= 0, row[i].is_taken);
         fvi_layout_free(&train);
         fv_dataset *d = draw_dataset(x, 40);
-        float *by_hand = step_by_hand(m[1], d, x, BATCH, label);
-        const fv_fit_config config = {.optimizer = {.kind = FV_SGD, .learning_rate = RATE}};
+        float *by_hand = steps_by_hand(m[1], d, x, BATCH, label);
+        const fv_fit_config config = {.optimizer = {.kind = FV_SGD, .learning_rate = STEPS_RATE}};
         assert_ok(fv_trainer_new(&t, m[0], d, &config));
         assert_ok(fv_trainer_step(t, &(fv_batch){.n = BATCH, .x = x, .y = label}, NULL));
         for (size_t j = 0; j < m[0]->weight_floats; j++)
@@ -468,7 +445,7 @@ static void test_normed_pools(void **state)
         {600, 4, 0, FV_RELU, {.pool_size = {2, 2}}, false},
     };
     const int32_t label[BATCH] = {0, 1, 2, 1, 0};
-    const fv_fit_config config = {.optimizer = {.kind = FV_SGD, .learning_rate = RATE}};
+    const fv_fit_config config = {.optimizer = {.kind = FV_SGD, .learning_rate = STEPS_RATE}};
     for (size_t i = 0; i < 2 * FVI_COUNT(row); i++) {
         const size_t r = i / 2, floats = (size_t)(BATCH * row[r].side * 10);
         const int wide = row[r].wide;
@@ -496,7 +473,7 @@ static void test_normed_pools(void **state)
         assert_true(train.is_run[pool] != row[r].is_taken);
         fvi_layout_free(&train);
         fv_dataset *d = draw_dataset(x, row[r].side);
-        float *by_hand = step_by_hand(m[1], d, x, BATCH, label);
+        float *by_hand = steps_by_hand(m[1], d, x, BATCH, label);
         assert_ok(fv_trainer_new(&t, m[0], d, &config));
         assert_ok(fv_trainer_step(t, &(fv_batch){.n = BATCH, .x = x, .y = label}, NULL));
         for (size_t j = 0; j < m[0]->weight_floats; j++)
@@ -511,40 +488,12 @@ static void test_normed_pools(void **state)
     }
 }
 
-/* ---- memory ---- */
-
-/* A chunk's memory does not grow with the batch; that of a step to be looked into does. */
-static void test_memory_of_a_batch(void **state)
-{
-    (void)state;
-    size_t bytes[3][2];
-    for (int i = 0; i < 2; i++) {
-        fv_model *m = fv_model_new("memory", &(fv_model_config){.threads = 2});
-        fv_input(m, 64, 64, 3);
-        for (int k = 0; k < 6; k++) {
-            fv_conv2d(m, FV_LAST,
-                      &(fv_conv2d_config){.filters = 8, .kernel_size = {3, 3}, .padding = FV_SAME});
-            fv_relu(m, FV_LAST);
-        }
-        fv_dense(m, fv_global_avgpool2d(m, FV_LAST), &(fv_dense_config){.units = 2});
-        assert_ok(fv_model_build(m, FV_LAST, i ? 256 : 64));
-        assert_ok(fvi_context_bytes(&bytes[0][i], m, FVI_PREDICT));
-        assert_ok(fvi_context_bytes(&bytes[1][i], m, FVI_TRAIN));
-        assert_ok(fvi_context_bytes(&bytes[2][i], m, FVI_LOOK));
-        fv_model_free(m);
-    }
-    assert_true(bytes[0][1] < 8000000 && bytes[1][1] < 16000000);
-    assert_true(bytes[0][0] == bytes[0][1] && bytes[1][0] == bytes[1][1]);
-    assert_true(bytes[2][1] > 3 * bytes[2][0] && bytes[2][0] > 8 * bytes[1][0]);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_prediction),        cmocka_unit_test(test_training),
-        cmocka_unit_test(test_cut_training),      cmocka_unit_test(test_cut_statistics),
-        cmocka_unit_test(test_pooled_gradients),  cmocka_unit_test(test_normed_pools),
-        cmocka_unit_test(test_memory_of_a_batch),
+        cmocka_unit_test(test_prediction),       cmocka_unit_test(test_training),
+        cmocka_unit_test(test_cut_training),     cmocka_unit_test(test_cut_statistics),
+        cmocka_unit_test(test_pooled_gradients), cmocka_unit_test(test_normed_pools),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 
 #define CONV_SUM_ROWS 48    /* floats of a kernel row that a weight gradient may take as one tap */
 #define CONV_GROUP_MOST 256 /* floats from output to output: few, so that zeros cost little */
+#define CONV_PIECE ((size_t)256 * 1024) /* floats of a weight gradient that are made at a time */
 
 /* A geometry in its simplest form. */
 static fvi_conv_shape conv_shape(const fvi_conv *g, int N)
@@ -129,6 +130,63 @@ static void conv_fold(const fvi_conv_shape *s, ptrdiff_t P, float *dw, float *db
     }
 }
 
+/* ---- a part of the weight gradient ---- */
+
+size_t fvi_conv_rows(const fvi_conv *g)
+{
+    return (size_t)g->KH * (size_t)g->KW * (size_t)g->C / (size_t)(g->groups > 1 ? g->groups : 1);
+}
+
+/* Kernel rows, else taps of one, else channels of the only one. */
+size_t fvi_conv_piece(const fvi_conv *g, size_t first)
+{
+    const size_t all = fvi_conv_rows(g), C = (size_t)g->C, F = (size_t)g->F;
+    const size_t most = F < CONV_PIECE ? CONV_PIECE / F : 1, kernel_row = (size_t)g->KW * C;
+    if (g->groups > 1 || all <= most) return all - first;
+    if (all == C) return most < all - first ? most : all - first;
+    if (kernel_row <= most) {
+        const size_t rows = most / kernel_row * kernel_row;
+        return rows < all - first ? rows : all - first;
+    }
+    const size_t taps = C < most ? most / C * C : C, left = kernel_row - first % kernel_row;
+    return taps < left ? taps : left;
+}
+
+/* The shape whose whole weight gradient these rows of s's are, and what it reads of x begins so many
+   floats later. */
+static fvi_conv_shape conv_part(const fvi_conv_shape *s, size_t first, size_t rows,
+                                ptrdiff_t *x_first)
+{
+    const ptrdiff_t at = (ptrdiff_t)first, count = (ptrdiff_t)rows, kernel_row = s->KW * s->C;
+    fvi_conv_shape part = *s;
+    *x_first = at % s->C;
+    if (count == s->KH * kernel_row) return part;
+    part.pad_top -= at / kernel_row * s->DH;
+    part.KH = fvi_max(1, count / kernel_row);
+    if (count % kernel_row == 0) return part;
+    part.pad_left -= at % kernel_row / s->C * s->DW;
+    part.KW = fvi_max(1, count / s->C);
+    part.C = fvi_min(count, s->C);
+    return part;
+}
+
+/* Floats of scratch that all pieces of a weight gradient need. */
+static bool conv_pieces_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv *g,
+                                const fvi_conv_shape *s)
+{
+    const size_t all = fvi_conv_rows(g);
+    for (size_t first = 0, rows; first < all; first += rows) {
+        ptrdiff_t x_first;
+        size_t most;
+        rows = fvi_conv_piece(g, first);
+        if (rows == all) return true;
+        const fvi_conv_shape part = conv_part(s, first, rows, &x_first);
+        if (!fvi_conv_weights_scratch(&most, k, &part)) return false;
+        if (most > *floats) *floats = most;
+    }
+    return true;
+}
+
 fv_status fvi_conv_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv *g, int N)
 {
     const size_t C = (size_t)g->C, F = (size_t)g->F;
@@ -166,7 +224,8 @@ fv_status fvi_conv_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv 
     const fvi_conv_shape sums = conv_wide_shape(&s, P);
     const size_t copy = (size_t)((sums.KH * sums.KW * sums.C + 1) * sums.F);
     size_t most;
-    if (!fvi_conv_weights_scratch(&most, k, &sums) || !fvi_sum(&most, most, P > 1 ? copy : 0))
+    if (!fvi_conv_weights_scratch(&most, k, &sums) || !fvi_sum(&most, most, P > 1 ? copy : 0) ||
+        !conv_pieces_scratch(&most, k, g, &s))
         return fvi_fail(FV_E_SHAPE, "a convolution of %d to %d channels is too large", g->C, g->F);
     *floats = forward > backward ? forward : backward;
     if (most > *floats) *floats = most;
@@ -393,4 +452,23 @@ void fvi_conv_weight_gradient(const fvi_kernels *k, fvi_threads *threads, const 
     default:
         fvi_conv_weights(k, threads, &s, dw, db, x, dy, scratch);
     }
+}
+
+void fvi_conv_weight_rows(const fvi_kernels *k, fvi_threads *threads, const fvi_conv *g, int N,
+                          size_t first, size_t rows, float *dw, float *db, const float *x,
+                          const float *dy, float *scratch)
+{
+    if (rows == 0 || rows == fvi_conv_rows(g)) {
+        fvi_conv_weight_gradient(k, threads, g, N, dw, db, x, dy, scratch);
+        return;
+    }
+    const fvi_conv_shape s = conv_shape(g, N);
+    ptrdiff_t x_first;
+    const fvi_conv_shape part = conv_part(&s, first, rows, &x_first);
+    if (s.N > 0) {
+        fvi_conv_weights(k, threads, &part, dw, db, x + x_first, dy, scratch);
+        return;
+    }
+    memset(dw, 0, rows * (size_t)g->F * sizeof *dw);
+    if (db) memset(db, 0, (size_t)g->F * sizeof *db);
 }

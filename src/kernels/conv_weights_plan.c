@@ -33,7 +33,7 @@ static void plan_merge(fvi_weights_plan *plan)
     const ptrdiff_t under = (s->KH - 1) * s->DH + 1;
     const ptrdiff_t row = ((s->OW - 1) * s->SW + s->KW) * s->C;
     const ptrdiff_t copied = rows * s->SH + images * fvi_max(0, under - s->SH);
-    plan->has_band = s->pad_top > 0 || s->pad_left > 0 || (s->OH - 1) * s->SH + under > s->H ||
+    plan->has_band = s->pad_top != 0 || s->pad_left != 0 || (s->OH - 1) * s->SH + under > s->H ||
                      (s->OW - 1) * s->SW + s->KW > s->W;
     plan->is_merged = s->DW == 1 && s->KW > 1 && s->x_pitch == s->C && s->KW * s->C <= PLAN_PATCH &&
                       (!plan->has_band || copied <= FVI_WEIGHTS_PADDED / row);

@@ -92,7 +92,7 @@ static void FVI_NAME(copy)(float *to, ptrdiff_t width, const float *from, ptrdif
 }
 
 /* to[d * width + c] = from[d * step + c] for c < columns. Where rows of `to` are one vector or whole
-   vectors, these are stored whole: what is too much is the next row's place. */
+   vectors, these are stored whole: what is too much is the place of rows that come later. */
 static void FVI_NAME(narrow)(float *to, ptrdiff_t width, const float *from, ptrdiff_t step,
                              ptrdiff_t depth, ptrdiff_t columns)
 {
@@ -102,7 +102,8 @@ static void FVI_NAME(narrow)(float *to, ptrdiff_t width, const float *from, ptrd
         const float *a = from + c;
         float *b = to + c;
         ptrdiff_t d = 0;
-        for (; is_whole && d + 1 < depth; ++d, a += step, b += width)
+        const ptrdiff_t short_rows = (c + FVI_LANES - 1) / width; /* too near to the end of `to` */
+        for (; is_whole && d + 1 < depth && d < depth - short_rows; ++d, a += step, b += width)
             FVI_STORE(b, FVI_LOAD(a));
         for (; d < depth; ++d, a += step, b += width) {
             FVI_VECTOR v;

@@ -22,7 +22,21 @@ static int context_parts(const fvi_layout *layout, const fv_model *model)
     return chunks < FVI_PARTS ? chunks : FVI_PARTS;
 }
 
-/* Gradients of weights: of all, or of the layer that has most. */
+/* Floats of a kernel's gradient that are held at a time. */
+static size_t context_piece(const fvi_layout *layout, const fvi_node *node, int id)
+{
+    const fvi_weight *kernel = &node->weight[0];
+    if (!node->op->piece || layout->pool[id] >= 0) return kernel->count;
+    const size_t columns = (size_t)kernel->shape.dim[kernel->shape.rank - 1];
+    size_t most = 0;
+    for (size_t first = 0, rows; first < kernel->count / columns; first += rows) {
+        rows = node->op->piece(node, first);
+        if (rows > most) most = rows;
+    }
+    return most * columns;
+}
+
+/* Gradients of weights: of all, or of the layer that has most at a time. */
 static size_t context_gradients(const fvi_layout *layout, const fv_model *model)
 {
     size_t most = 0;
@@ -31,8 +45,11 @@ static size_t context_gradients(const fvi_layout *layout, const fv_model *model)
     for (int i = 0; i < model->n_nodes; i++) {
         const fvi_node *node = &model->node[i];
         size_t floats = 0;
-        for (int k = 0; k < node->n_weights; k++)
-            if (!node->weight[k].is_state) floats += node->weight[k].count + CONTEXT_ALIGN - 1;
+        for (int k = node->n_weights - 1; k >= 0; k--) {
+            if (node->weight[k].is_state) continue;
+            floats +=
+                fvi_model_aligned(k > 0 ? node->weight[k].count : context_piece(layout, node, i));
+        }
         if (floats > most) most = floats;
     }
     return most;

@@ -151,6 +151,11 @@ fv_status fvi_model_plan(
     fv_model *model); /* infer all shapes, weight offsets; compare with the limit */
 fv_status fvi_model_allocate(fv_model *model); /* weights, all zero, and the model's own context */
 void fvi_model_init_weights(fv_model *model);  /* from the seed */
+/* So many floats and what is missing to whole cache lines; known to fit. */
+static inline size_t fvi_model_aligned(size_t floats)
+{
+    return (floats + 15) / 16 * 16;
+}
 /* "3.2 MB"; writes at most 32 bytes, returns out. */
 const char *fvi_model_bytes_text(char out[32], size_t bytes);
 /* model_layout.c; to be freed after a failure as well */

@@ -25,16 +25,6 @@ fv_activation_kind fv_model_head(const fv_model *model)
     return model && model->is_built ? run_head(&model->node[model->output]) : FV_LINEAR;
 }
 
-/* The first float of a node's trained weights: their gradients begin there. */
-static size_t run_first_weight(const fvi_node *node)
-{
-    size_t first = SIZE_MAX;
-    for (int i = 0; i < node->n_weights; i++)
-        if (!node->weight[i].is_state && node->weight[i].offset < first)
-            first = node->weight[i].offset;
-    return first;
-}
-
 /* ---- One chunk: the two loops ---- */
 
 static bool run_is_layerwise(const fv_context *context)
@@ -47,12 +37,15 @@ static void run_prepare_weights(run_call *call, const fv_context *context, const
 {
     const fv_model *model = context->model;
     const fvi_node *node = &model->node[id];
-    const size_t begin = run_is_layerwise(context) ? run_first_weight(node) : 0;
-    for (int i = 0; i < node->n_weights; i++) {
+    size_t next =
+        0; /* layer by layer only: kernels, of which there may be a piece only, come last */
+    for (int i = node->n_weights - 1; i >= 0; i--) {
         const fvi_weight *weight = &node->weight[i];
         const bool has_gradient = lane->into && !weight->is_state;
+        const size_t at = run_is_layerwise(context) ? next : weight->offset;
         call->w[i] = model->weights + weight->offset;
-        call->dw[i] = has_gradient ? lane->into + (weight->offset - begin) : NULL;
+        call->dw[i] = has_gradient ? lane->into + at : NULL;
+        if (has_gradient) next += fvi_model_aligned(weight->count);
     }
     const size_t folded = context->layout.folded[id];
     if (folded == FVI_NOWHERE) return;
@@ -152,17 +145,40 @@ static void run_prepare_gradients(const fv_context *context, const fvi_lane *lan
 }
 
 /* A layer's gradients are used up as soon as they are there, if they have no place of their own. */
-static bool run_move(const fv_context *context, const run_call *call, const fvi_lesson *lesson)
+static bool run_move(const run_call *call, const fvi_lesson *lesson, int first_weight)
 {
     const fvi_node *node = call->run.node;
     bool is_good = true;
-    if (!lesson || !run_is_layerwise(context)) return true;
-    for (int i = node->n_weights - 1; i >= 0 && is_good; i--) {
+    for (int i = node->n_weights - 1; i >= first_weight && is_good; i--) {
         const fvi_weight *weight = &node->weight[i];
         if (!weight->is_state)
             is_good = lesson->move(lesson->user, weight->offset, weight->count, call->dw[i]);
     }
     return is_good;
+}
+
+/* And a large kernel's piece by piece. */
+static bool run_backward_moving(run_call *call, const fvi_lesson *lesson)
+{
+    const fvi_node *node = call->run.node;
+    const fvi_weight *kernel = &node->weight[0];
+    if (!node->op->piece || call->run.pooled) {
+        node->op->backward(&call->run);
+        return run_move(call, lesson, 0);
+    }
+    const size_t columns = (size_t)kernel->shape.dim[kernel->shape.rank - 1];
+    const size_t all = kernel->count / columns;
+    for (size_t first = 0, rows; first < all; first += rows) {
+        rows = node->op->piece(node, first);
+        call->run.first_row = first;
+        call->run.rows = rows;
+        node->op->backward(&call->run);
+        if ((first == 0 && !run_move(call, lesson, 1)) ||
+            !lesson->move(lesson->user, kernel->offset + first * columns, rows * columns,
+                          call->dw[0]))
+            return false;
+    }
+    return true;
 }
 
 /* The gradients of one more chunk, where they have not been written into the sum. */
@@ -191,9 +207,12 @@ static bool run_backward_segment(const fv_context *context, fvi_lane *lane, int 
         if (!run_turn(&turn, layout->cuts[i], segment, layout->back[i])) continue;
         run_prepare(&call, context, lane, i, true);
         call.run.turn = turn;
+        if (lesson) {
+            if (!run_backward_moving(&call, lesson)) return false;
+            continue;
+        }
         model->node[i].op->backward(&call.run);
         run_add(lane, &call);
-        if (!run_move(context, &call, lesson)) return false;
     }
     return true;
 }

@@ -42,8 +42,11 @@ bool fvi_model_find_nonfinite(const fv_model *model, const float *gradient, size
         const fvi_node *node = &model->node[i];
         for (int k = 0; k < node->n_weights; k++) {
             const fvi_weight *weight = &node->weight[k];
-            if (weight->is_state || weight->offset < at || weight->offset >= at + count) continue;
-            if (trouble_is_bad(model, weight->count, gradient + (weight->offset - at)))
+            const size_t first = weight->offset > at ? weight->offset : at; /* or a piece of it */
+            const size_t end = weight->offset + weight->count, most = at + count;
+            const size_t last = end < most ? end : most;
+            if (weight->is_state || first >= last) continue;
+            if (trouble_is_bad(model, last - first, gradient + (first - at)))
                 return trouble_report(where, node, "gradient of ", weight->name);
         }
     }

@@ -93,16 +93,21 @@ static void conv2d_backward(const fvi_run *r)
                                  r->scratch);
         return;
     }
-    if (!r->logits && !r->is_masked)
+    const bool is_first = r->first_row == 0;
+    if (is_first && !r->logits && !r->is_masked)
         fvi_activate_gradient(r, r->clips ? FV_RELU : c->activation, r->dy, r->y, conv2d_rows(r),
                               g->F);
-    fvi_conv_weight_gradient(r->k, r->threads, g, r->n, r->dw[CONV2D_KERNEL],
-                             c->without_bias ? NULL : r->dw[CONV2D_BIAS], r->x[0], r->dy,
-                             r->scratch);
-    if (r->dx[0]) {
+    if (is_first && r->dx[0])
         fvi_conv_input_gradient(r->k, r->threads, g, r->n, r->dx[0], r->dy, r->w[CONV2D_KERNEL],
                                 r->adds[0], r->masks ? r->x[0] : NULL, r->scratch);
-    }
+    fvi_conv_weight_rows(r->k, r->threads, g, r->n, r->first_row, r->rows, r->dw[CONV2D_KERNEL],
+                         is_first && !c->without_bias ? r->dw[CONV2D_BIAS] : NULL, r->x[0], r->dy,
+                         r->scratch);
+}
+
+static size_t conv2d_piece(const fvi_node *n, size_t first)
+{
+    return fvi_conv_piece(n->geometry, first);
 }
 
 static bool conv2d_is_clipped(const fvi_node *n)
@@ -171,6 +176,7 @@ const fvi_op fvi_op_conv2d = {
     .infer = conv2d_infer,
     .forward = conv2d_forward,
     .backward = conv2d_backward,
+    .piece = conv2d_piece,
     .is_clipped = conv2d_is_clipped,
     .is_linear = conv2d_is_linear,
     .can_mask = true,

@@ -66,17 +66,21 @@ static void dense_backward(const fvi_run *r)
 {
     const fv_dense_config *c = r->node->config;
     const fvi_conv *g = r->node->geometry;
-    if (!r->logits && !r->is_masked) {
+    const bool is_first = r->first_row == 0;
+    if (is_first && !r->logits && !r->is_masked)
         fvi_activate_gradient(r, r->clips ? FV_RELU : c->activation, r->dy, r->y,
                               (size_t)r->n * (size_t)g->H, g->F);
-    }
-    fvi_conv_weight_gradient(r->k, r->threads, g, r->n, r->dw[DENSE_KERNEL],
-                             c->without_bias ? NULL : r->dw[DENSE_BIAS], r->x[0], r->dy,
-                             r->scratch);
-    if (r->dx[0]) {
+    if (is_first && r->dx[0])
         fvi_conv_input_gradient(r->k, r->threads, g, r->n, r->dx[0], r->dy, r->w[DENSE_KERNEL],
                                 r->adds[0], r->masks ? r->x[0] : NULL, r->scratch);
-    }
+    fvi_conv_weight_rows(r->k, r->threads, g, r->n, r->first_row, r->rows, r->dw[DENSE_KERNEL],
+                         is_first && !c->without_bias ? r->dw[DENSE_BIAS] : NULL, r->x[0], r->dy,
+                         r->scratch);
+}
+
+static size_t dense_piece(const fvi_node *n, size_t first)
+{
+    return fvi_conv_piece(n->geometry, first);
 }
 
 static bool dense_is_clipped(const fvi_node *n)
@@ -147,6 +151,7 @@ const fvi_op fvi_op_dense = {
     .infer = dense_infer,
     .forward = dense_forward,
     .backward = dense_backward,
+    .piece = dense_piece,
     .is_clipped = dense_is_clipped,
     .is_linear = dense_is_linear,
     .can_mask = true,

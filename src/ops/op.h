@@ -161,6 +161,9 @@ typedef struct fvi_run {
        at the maxima; NULL in prediction */
     float *peaks;
     float *const *dw; /* [n_weights]; write each; NULL for state weights */
+    /* not 0, where ops have pieces: dw[0] is only of these rows of w[0]. With the first of them comes all
+       else that backward does; the others follow, and by then w may have moved */
+    size_t first_row, rows;
     /* state_fixed + n * state_per_image bytes; NULL when not training */
     void *state;
     float *scratch;
@@ -186,6 +189,9 @@ struct fvi_op {
     void (*forward)(const fvi_run *r); /* write r->y */
     void (*backward)(
         const fvi_run *r); /* write r->dw, write or add into r->dx; a training forward ran before */
+    /* w[0] is [rows, its last axis], and backward heeds r->rows, unless r->pooled is there: so many are
+       the piece that begins with row `first`. NULL: backward always writes all. */
+    size_t (*piece)(const fvi_node *n, size_t first);
     /* y is what plain ReLU gives; NULL: never. */
     bool (*is_clipped)(const fvi_node *n);
     /* y is what ReLU with a maximum gives, and this is it; 0: that is not so. NULL: never. */

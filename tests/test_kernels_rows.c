@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/* Weight gradients made piece by piece, against the whole ones, on every usable instruction set. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "kernels/kernels.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static fvi_threads *pools[2]; /* the caller alone, and three threads */
+
+/* An array of exact size, so that a sanitizer sees a read past its end. */
+static float *rows_random(size_t n, uint32_t stream)
+{
+    float *p = malloc(n * sizeof *p + 1);
+    assert_non_null(p);
+    for (size_t i = 0; i < n; ++i)
+        p[i] = (float)fvi_rng_normal(7, FVI_RNG_TEST, stream, i);
+    return p;
+}
+
+typedef struct rows_case {
+    fvi_conv g;
+    int N;
+    size_t pieces; /* of the gradient, as documented: some 1 MiB each */
+} rows_case;
+
+/* With 'a': a kernel row or two at a time, 'b': taps, 'c': channels. */
+static const rows_case rows_cases[] = {
+    /* b: one tap is 1 MiB */
+    {{.H = 4,
+      .W = 4,
+      .C = 512,
+      .F = 512,
+      .KH = 3,
+      .KW = 3,
+      .SH = 1,
+      .SW = 1,
+      .DH = 1,
+      .DW = 1,
+      .pad_top = 1,
+      .pad_left = 1,
+      .OH = 4,
+      .OW = 4},
+     3,
+     9},
+    /* a: two kernel rows, then one */
+    {{.H = 5,
+      .W = 7,
+      .C = 100,
+      .F = 400,
+      .KH = 3,
+      .KW = 3,
+      .SH = 1,
+      .SW = 1,
+      .DH = 1,
+      .DW = 1,
+      .pad_top = 1,
+      .pad_left = 1,
+      .OH = 5,
+      .OW = 7},
+     2,
+     2},
+    /* b: two taps and one of each kernel row; strides, dilation, an uneven padding */
+    {{.H = 9,
+      .W = 8,
+      .C = 300,
+      .F = 301,
+      .KH = 2,
+      .KW = 3,
+      .SH = 2,
+      .SW = 1,
+      .DH = 3,
+      .DW = 2,
+      .pad_top = 2,
+      .pad_left = 3,
+      .OH = 5,
+      .OW = 7},
+     2,
+     4},
+    /* a: padding higher than the image */
+    {{.H = 2,
+      .W = 3,
+      .C = 200,
+      .F = 300,
+      .KH = 5,
+      .KW = 2,
+      .SH = 1,
+      .SW = 1,
+      .DH = 1,
+      .DW = 1,
+      .pad_top = 4,
+      .pad_left = 0,
+      .OH = 5,
+      .OW = 2},
+     3,
+     3},
+    /* a: few channels and very many filters, so that a kernel row is one tap */
+    {{.H = 9,
+      .W = 9,
+      .C = 3,
+      .F = 9000,
+      .KH = 5,
+      .KW = 5,
+      .SH = 2,
+      .SW = 2,
+      .DH = 1,
+      .DW = 1,
+      .pad_top = 2,
+      .pad_left = 2,
+      .OH = 5,
+      .OW = 5},
+     1,
+     5},
+    /* b: the same, a tap too large to be taken with its neighbours */
+    {{.H = 9,
+      .W = 9,
+      .C = 3,
+      .F = 50000,
+      .KH = 2,
+      .KW = 2,
+      .SH = 1,
+      .SW = 1,
+      .DH = 1,
+      .DW = 1,
+      .pad_top = 0,
+      .pad_left = 0,
+      .OH = 8,
+      .OW = 8},
+     1,
+     4},
+    /* c: a dense layer */
+    {{.H = 1,
+      .W = 1,
+      .C = 1001,
+      .F = 700,
+      .KH = 1,
+      .KW = 1,
+      .SH = 1,
+      .SW = 1,
+      .DH = 1,
+      .DW = 1,
+      .OH = 1,
+      .OW = 1},
+     13,
+     3},
+    /* c: many rows of it, so that the last piece, a small one, is summed in shards */
+    {{.H = 64,
+      .W = 64,
+      .C = 1025,
+      .F = 256,
+      .KH = 1,
+      .KW = 1,
+      .SH = 1,
+      .SW = 1,
+      .DH = 1,
+      .DW = 1,
+      .OH = 64,
+      .OW = 64},
+     1,
+     2},
+    /* a kernel that covers the image */
+    {{.H = 3,
+      .W = 4,
+      .C = 90,
+      .F = 600,
+      .KH = 3,
+      .KW = 4,
+      .SH = 1,
+      .SW = 1,
+      .DH = 1,
+      .DW = 1,
+      .OH = 1,
+      .OW = 1},
+     6,
+     3},
+    /* all of it at once */
+    {{.H = 6,
+      .W = 6,
+      .C = 64,
+      .F = 64,
+      .KH = 3,
+      .KW = 3,
+      .SH = 1,
+      .SW = 1,
+      .DH = 1,
+      .DW = 1,
+      .pad_top = 1,
+      .pad_left = 1,
+      .OH = 6,
+      .OW = 6},
+     2,
+     1},
+    {{.H = 6,
+      .W = 6,
+      .C = 1024,
+      .F = 1024,
+      .KH = 3,
+      .KW = 3,
+      .SH = 1,
+      .SW = 1,
+      .DH = 1,
+      .DW = 1,
+      .pad_top = 1,
+      .pad_left = 1,
+      .OH = 6,
+      .OW = 6,
+      .groups = 2},
+     1,
+     1},
+};
+
+typedef struct rows_arrays {
+    float *x, *dy, *dw, *db, *right, *right_db, *scratch;
+    size_t rows, F;
+} rows_arrays;
+
+static rows_arrays rows_new(const rows_case *t, const fvi_kernels *k)
+{
+    const fvi_conv *g = &t->g;
+    const size_t N = (size_t)t->N, F = (size_t)g->F;
+    rows_arrays a = {.rows = fvi_conv_rows(g), .F = F};
+    size_t scratch;
+    assert_int_equal(fvi_conv_scratch(&scratch, k, g, t->N), FV_OK);
+    a.x = rows_random(N * (size_t)g->H * (size_t)g->W * (size_t)g->C, 1);
+    a.dy = rows_random(N * (size_t)g->OH * (size_t)g->OW * F, 2);
+    a.dw = rows_random(a.rows * F, 3);
+    a.db = rows_random(F, 4);
+    a.right = rows_random(a.rows * F, 5);
+    a.right_db = rows_random(F, 6);
+    a.scratch = rows_random(scratch, 7);
+    return a;
+}
+
+static void rows_free(rows_arrays *a)
+{
+    float *all[] = {a->x, a->dy, a->dw, a->db, a->right, a->right_db, a->scratch};
+    for (size_t i = 0; i < FVI_COUNT(all); ++i)
+        free(all[i]);
+}
+
+/* Every piece into an array of its own size; how many there are. */
+static size_t rows_pieces(const rows_case *t, const fvi_kernels *k, fvi_threads *threads,
+                          const rows_arrays *a, float *db)
+{
+    size_t count = 0;
+    for (size_t first = 0, rows; first < a->rows; first += rows, ++count) {
+        rows = fvi_conv_piece(&t->g, first);
+        assert_in_range(rows, 1, a->rows - first);
+        float *piece = rows_random(rows * a->F, 8);
+        fvi_conv_weight_rows(k, threads, &t->g, t->N, first, rows, piece, first == 0 ? db : NULL,
+                             a->x, a->dy, a->scratch);
+        memcpy(a->dw + first * a->F, piece, rows * a->F * sizeof *piece);
+        free(piece);
+    }
+    return count;
+}
+
+/* Sums of the same products in another order, of numbers about 1. */
+static void rows_near(const rows_case *t, const char *isa, const char *what, const float *value,
+                      const float *right, size_t n)
+{
+    const double most = 1e-6 * sqrt((double)t->N * t->g.OH * t->g.OW) + 2e-6;
+    for (size_t i = 0; i < n; ++i) {
+        if (!(fabs((double)value[i] - (double)right[i]) <= most))
+            fail_msg("%s: case %d: %s[%zu] is %.9g, not %.9g", isa, (int)(t - rows_cases), what, i,
+                     (double)value[i], (double)right[i]);
+    }
+}
+
+static void check_case(const rows_case *t, const fvi_kernels *k)
+{
+    rows_arrays a = rows_new(t, k);
+    fvi_conv_weight_gradient(k, NULL, &t->g, t->N, a.right, a.right_db, a.x, a.dy, a.scratch);
+    assert_int_equal(rows_pieces(t, k, pools[0], &a, a.db), t->pieces);
+    rows_near(t, k->isa, "dw", a.dw, a.right, a.rows * a.F);
+    rows_near(t, k->isa, "db", a.db, a.right_db, a.F);
+    memcpy(a.right, a.dw, a.rows * a.F * sizeof *a.dw); /* the same bits on more threads */
+    rows_pieces(t, k, pools[1], &a, NULL);
+    assert_memory_equal(a.dw, a.right, a.rows * a.F * sizeof *a.dw);
+    rows_free(&a);
+}
+
+static void test_rows_make_the_whole(void **state)
+{
+    (void)state;
+    const fvi_kernels *k;
+    bool is_usable;
+    for (int i = 0; (k = fvi_kernels_at(i, &is_usable)); ++i) {
+        for (size_t c = 0; is_usable && c < FVI_COUNT(rows_cases); ++c)
+            check_case(&rows_cases[c], k);
+    }
+}
+
+/* No image: zeros. */
+static void test_rows_of_no_image(void **state)
+{
+    (void)state;
+    bool is_usable;
+    const fvi_kernels *k = fvi_kernels_at(0, &is_usable);
+    rows_case t = rows_cases[0];
+    t.N = 0;
+    rows_arrays a = rows_new(&t, k);
+    rows_pieces(&t, k, NULL, &a, a.db);
+    for (size_t i = 0; i < a.rows * a.F; ++i)
+        assert_true(a.dw[i] == 0);
+    for (size_t i = 0; i < a.F; ++i)
+        assert_true(a.db[i] == 0);
+    rows_free(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows_make_the_whole),
+        cmocka_unit_test(test_rows_of_no_image),
+    };
+    if (fvi_threads_new(&pools[1], 3) != FV_OK) return 1;
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    fvi_threads_free(pools[1]);
+    return failed;
+}
