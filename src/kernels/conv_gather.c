@@ -27,6 +27,7 @@
 #define GATHER_THIN 256       /* depth from which few columns are not packed */
 #define GATHER_TASK 2000000.0 /* multiply-adds worth a task; an image of twice as many is cut */
 #define GATHER_PACK 100000    /* weights whose packing is worth waking threads */
+#define GATHER_LATE 256.0     /* pixels under which a panel may be packed once for each task */
 #define GATHER_LINE 4         /* pixels of a line, at least */
 #define GATHER_LINE_STEPS 32 /* steps below which several tiles of one call are better than lines */
 #define GATHER_DEEP 6        /* channels below which a kernel row is better one tap */
@@ -290,7 +291,8 @@ static double gather_plan_tasks(fvi_gather_plan *plan, int threads)
         plan->task_panels = fvi_ceil(plan->panels, fvi_ceil(16, plan->tile_groups));
     plan->panel_groups = fvi_ceil(plan->panels, plan->task_panels);
     plan->is_stream = plan->is_stream && plan->panel_groups == 1;
-    plan->packs_late = plan->is_panel_outside && plan->tile_groups == 1 && plan->band_rows == 0 &&
+    const bool is_once = plan->tile_groups == 1 || (threads <= 1 && pixels >= GATHER_LATE);
+    plan->packs_late = plan->is_panel_outside && is_once && plan->band_rows == 0 &&
                        plan->direct == 0 && !plan->is_thin;
     plan->tiles_most = fvi_min(fvi_ceil(GATHER_STEPS, steps), plan->tiles->tiles_most);
     if (plan->direct > 0 || plan->is_thin) plan->tiles_most = 1;

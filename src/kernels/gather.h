@@ -38,7 +38,8 @@ typedef struct fvi_gather_plan {
     ptrdiff_t image_chunk, row_chunk; /* images of a task, or rows of one image */
     ptrdiff_t tile_groups, task_panels, panel_groups;
     bool is_panel_outside;
-    bool packs_late; /* a panel meets one task: that packs it, where it packed the one before */
+    bool packs_late; /* a task packs each panel when it comes to it, where it packed the one before:
+                        where a panel meets one task, or one after the other, of enough pixels each */
     bool is_stream;  /* one pixel after the other, each all panels, which stay in the cache */
     bool is_far;     /* out is beyond the cache: its lines are fetched while their sums are made */
 } fvi_gather_plan;
