@@ -10,8 +10,9 @@
 #define LAYERS 14
 #define BATCH 5
 #define MANY 27
-#define LARGE 100 /* a side from which a batch comes in chunks */
-#define CUT 1000  /* graphs from here on are those of draw_cut */
+#define LARGE 100  /* a side from which a batch comes in chunks */
+#define CUT 1000   /* graphs from here on are those of draw_cut */
+#define HEAVY 2000 /* and from here on have so many weights that these move layer by layer */
 
 typedef struct drawn {
     uint32_t graph;
@@ -125,12 +126,19 @@ static fv_model *draw_model(uint32_t graph, int side, int batch, bool has_norm, 
     drawn d = {.graph = graph};
     fv_model *m = fv_model_new("drawn", &(fv_model_config){.threads = threads, .seed = graph});
     int end[2 * LAYERS + 1], n = 0;
-    if (graph >= CUT)
+    const bool is_cut = graph >= CUT && graph < HEAVY;
+    if (is_cut)
         draw_cut(m, graph, side);
     else
         fv_input(m, side, 5, 2);
-    while (m->n_nodes < LAYERS && graph < CUT)
+    while (m->n_nodes < LAYERS && !is_cut)
         draw_layer(m, &d, m->n_nodes, has_norm);
+    if (graph >= HEAVY) { /* most of the products, so that the others may be made again */
+        fv_conv2d_config conv = {.filters = 48, .kernel_size = {3, 3}, .padding = FV_SAME};
+        fv_conv2d(m, FV_LAST,
+                  &(fv_conv2d_config){.filters = 48, .strides = {16, 1}, .kernel_size = {3, 3}});
+        fv_conv2d(m, fv_relu(m, FV_LAST), &conv);
+    }
     const int layers = m->n_nodes;
     for (int i = 1; i < layers; i++) {
         bool is_read = false;
@@ -141,8 +149,10 @@ static fv_model *draw_model(uint32_t graph, int side, int batch, bool has_norm, 
     }
     for (int i = 0; i < n; i++)
         end[i] = side > LARGE ? fv_global_avgpool2d(m, end[i]) : fv_flatten(m, end[i]);
-    fv_dense(m, n > 1 ? fv_concatenate(m, end, n, NULL) : end[0],
-             &(fv_dense_config){.units = OUTPUTS});
+    int last = n > 1 ? fv_concatenate(m, end, n, NULL) : end[0];
+    for (int i = 0; i < 2 && graph >= HEAVY; i++)
+        last = fv_dense(m, last, &(fv_dense_config){.units = 600, .activation = FV_TANH});
+    fv_dense(m, last, &(fv_dense_config){.units = OUTPUTS});
     if (graph % 3 == 0) fv_relu(m, FV_LAST); /* the output may be taken along, or be a view */
     if (graph % 4 == 0) fv_flatten(m, FV_LAST);
     assert_ok(fv_model_build(m, FV_LAST, batch));
@@ -164,8 +174,8 @@ static bool is_folded(const fv_model *m)
 
 /* ---- prediction ---- */
 
-static int layout_clips, layout_folds, layout_sums, layout_limits, layout_chunked, layout_cut,
-    layout_whole;
+static int layout_blocks, layout_clips, layout_folds, layout_sums, layout_limits, layout_chunked,
+    layout_cut, layout_whole;
 
 static void count_layouts(const fv_model *m)
 {
@@ -270,6 +280,7 @@ static void check_step(uint32_t graph, int side, int n, bool has_norm)
         layout_chunked += is_chunked;
         layout_cut += is_chunked && train.segments > 1;
         layout_whole += is_chunked && train.runs_whole[train.turn];
+        layout_blocks += train.blocks > 0 && train.chunk < n;
         const bool is_same = !is_chunked && !has_pooled_sums(m, &train);
         fvi_layout_free(&train);
         if (is_same) nets_same(by_hand, m->weights, m->weight_floats);
@@ -297,6 +308,16 @@ static void test_training(void **state)
         check_step(graph, 4000, BATCH, graph % 5 == 0);
     assert_true(layout_chunked >= 20);
     check_step(160, 4000, MANY, false); /* several chunks in each part */
+}
+
+/* Layers that are run again for the way back, a few images at a time; the others' weights move as soon as
+   there is a piece of their gradient. */
+static void test_blocks(void **state)
+{
+    (void)state;
+    layout_blocks = 0;
+    for (uint32_t graph = HEAVY; graph < HEAVY + 24; graph++)
+        check_step(graph, 4000, BATCH, graph % 6 == 0);
 }
 
 /* Steps that wait where batch normalisation needs the whole batch. */
@@ -491,9 +512,10 @@ static void test_normed_pools(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_prediction),       cmocka_unit_test(test_training),
-        cmocka_unit_test(test_cut_training),     cmocka_unit_test(test_cut_statistics),
-        cmocka_unit_test(test_pooled_gradients), cmocka_unit_test(test_normed_pools),
+        cmocka_unit_test(test_prediction),     cmocka_unit_test(test_training),
+        cmocka_unit_test(test_blocks),         cmocka_unit_test(test_cut_training),
+        cmocka_unit_test(test_cut_statistics), cmocka_unit_test(test_pooled_gradients),
+        cmocka_unit_test(test_normed_pools),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Training in little memory: gradients of large kernels come piece by piece. That changes nothing of
-   what is learnt. */
+/* Training in little memory: gradients of large kernels come piece by piece, and some outputs are made
+   again instead of kept. That changes nothing of what is learnt. */
 #include "model_steps.h"
 
 #include <math.h>
@@ -38,6 +38,25 @@ static void memory_wide(fv_model *m)
     fv_dense(m, FV_LAST, &(fv_dense_config){.units = CLASSES, .activation = FV_SOFTMAX});
 }
 
+/* Two blocks, and a convolution behind them that is worth running again, too. */
+static void memory_tall(fv_model *m)
+{
+    memory_conv(m, 32, FV_RELU);
+    memory_conv(m, 32, FV_RELU);
+    fv_maxpool2d(m, FV_LAST, NULL);
+    memory_conv(m, 24, FV_TANH);
+    fv_dropout(m, FV_LAST, 0.25f);
+    memory_conv(m, 24, FV_RELU);
+    fv_maxpool2d(m, FV_LAST, NULL);
+    memory_conv(m, 160, FV_RELU);
+    memory_conv(m, 200, FV_RELU);
+    memory_conv(m, 200, FV_RELU);
+    fv_maxpool2d(m, FV_LAST, NULL);
+    fv_flatten(m, FV_LAST);
+    fv_dense(m, FV_LAST, &(fv_dense_config){.units = CLASSES, .activation = FV_SOFTMAX});
+}
+
+static const memory_net memory_tall_net = {"tall", 96, 80, 3, memory_tall};
 static const memory_net memory_wide_net = {"wide", 4, 5, 190, memory_wide};
 
 static fv_model *memory_model(const memory_net *net, int batch, int threads)
@@ -123,6 +142,30 @@ static void test_pieces_of_gradients(void **state)
     check_net(&memory_wide_net);
 }
 
+static void test_outputs_made_again(void **state)
+{
+    (void)state;
+    fvi_layout train;
+    size_t bytes;
+    double outputs = 0;
+    fv_model *m = memory_model(&memory_tall_net, BATCH, 1);
+    for (int i = 1; i < m->n_nodes; i++)
+        outputs += (double)fvi_image_floats(&m->node[i].y_shape) * BATCH * sizeof(float);
+    assert_ok(fvi_layout_make(&train, m, FVI_TRAIN));
+    assert_int_equal(train.blocks, 2);
+    assert_true(train.chunk < BATCH);
+    assert_true(train.block[1] == 1 && train.block[3] == 1);
+    assert_true(train.block[4] == 2 && train.block[7] == 2);
+    assert_true(train.again[1] && !train.again[2] && !train.again[3]);
+    assert_true(train.again[4] && train.again[5] && !train.again[6]);
+    assert_int_equal(train.recall[9], 8);
+    fvi_layout_free(&train);
+    assert_ok(fvi_context_bytes(&bytes, m, FVI_TRAIN));
+    assert_true((double)bytes < outputs * 2 / 3); /* and gradients and scratch are in it */
+    fv_model_free(m);
+    check_net(&memory_tall_net);
+}
+
 /* What is not finite is found in a piece, too, and named. */
 static void test_a_piece_is_named(void **state)
 {
@@ -169,6 +212,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pieces_of_gradients),
+        cmocka_unit_test(test_outputs_made_again),
         cmocka_unit_test(test_a_piece_is_named),
         cmocka_unit_test(test_memory_of_a_batch),
     };

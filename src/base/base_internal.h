@@ -45,6 +45,8 @@ bool fvi_is_out_of_memory(void);
    then the message ("out of memory: 12.0 MB for WHAT") is set already and the caller passes
    FV_E_MEMORY up. A count or size of 0 gives a valid pointer. */
 void *fvi_alloc(size_t count, size_t size, const char *what);
+/* Likewise; for what may be much larger than the part that is used: in small pages. */
+void *fvi_alloc_sparse(size_t count, size_t size, const char *what);
 /* A copy of bytes (or of a string) in fvi_alloc memory; NULL as above. A NULL text gives NULL
    without an error. */
 void *fvi_copy(const void *bytes, size_t size, const char *what);

@@ -55,14 +55,14 @@ static void memory_fail(size_t bytes, const char *what)
    them costs it a look-up; so large blocks ask for large pages, which the system may refuse. Their
    pages are given back to it, to come as zeros when they are first touched: what a program plans for
    and does not use takes no memory. */
-static void *memory_take(size_t bytes)
+static void *memory_take(size_t bytes, bool is_sparse)
 {
 #if defined(MADV_HUGEPAGE)
     if (bytes >= MEMORY_PAGE && bytes <= PTRDIFF_MAX - MEMORY_PAGE) {
         const size_t whole = (bytes + MEMORY_PAGE - 1) / MEMORY_PAGE * MEMORY_PAGE;
         void *memory = aligned_alloc(MEMORY_PAGE, whole);
         if (!memory) return NULL;
-        (void)madvise(memory, bytes, MADV_HUGEPAGE);
+        (void)madvise(memory, bytes, is_sparse ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
         return madvise(memory, whole, MADV_DONTNEED) == 0 ? memory : memset(memory, 0, bytes);
     }
 #endif
@@ -70,7 +70,7 @@ static void *memory_take(size_t bytes)
     return memory ? memset(memory, 0, bytes) : NULL;
 }
 
-void *fvi_alloc(size_t count, size_t size, const char *what)
+static void *memory_alloc(size_t count, size_t size, const char *what, bool is_sparse)
 {
     size_t bytes, padded;
     if (!fvi_mul(&bytes, count, size) || !fvi_sum(&padded, bytes, MEMORY_ALIGN - 1) ||
@@ -81,13 +81,23 @@ void *fvi_alloc(size_t count, size_t size, const char *what)
     padded -= padded % MEMORY_ALIGN;
     if (padded == 0) padded = MEMORY_ALIGN;
     atomic_fetch_add(&memory_count, 1);
-    void *memory = memory_hook() ? NULL : memory_take(padded);
+    void *memory = memory_hook() ? NULL : memory_take(padded, is_sparse);
     if (!memory) {
         memory_fail(bytes, what);
         return NULL;
     }
     atomic_fetch_add(&memory_live, 1);
     return memory;
+}
+
+void *fvi_alloc(size_t count, size_t size, const char *what)
+{
+    return memory_alloc(count, size, what, false);
+}
+
+void *fvi_alloc_sparse(size_t count, size_t size, const char *what)
+{
+    return memory_alloc(count, size, what, true);
 }
 
 void *fvi_copy(const void *bytes, size_t size, const char *what)

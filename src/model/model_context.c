@@ -36,7 +36,8 @@ static size_t context_piece(const fvi_layout *layout, const fvi_node *node, int 
     return most * columns;
 }
 
-/* Gradients of weights: of all, or of the layer that has most at a time. */
+/* Gradients of weights: of all, or of the layer that has most at a time; those of blocks have their own
+   place. */
 static size_t context_gradients(const fvi_layout *layout, const fv_model *model)
 {
     size_t most = 0;
@@ -44,12 +45,11 @@ static size_t context_gradients(const fvi_layout *layout, const fv_model *model)
     if (layout->use == FVI_LOOK || layout->is_chunked) return model->trainable_floats;
     for (int i = 0; i < model->n_nodes; i++) {
         const fvi_node *node = &model->node[i];
-        size_t floats = 0;
-        for (int k = node->n_weights - 1; k >= 0; k--) {
-            if (node->weight[k].is_state) continue;
-            floats +=
-                fvi_model_aligned(k > 0 ? node->weight[k].count : context_piece(layout, node, i));
-        }
+        size_t floats = fvi_model_gradients(node);
+        if (floats == 0 || layout->block[i] > 0) continue;
+        if (!node->weight[0].is_state)
+            floats -= fvi_model_aligned(node->weight[0].count) -
+                      fvi_model_aligned(context_piece(layout, node, i));
         if (floats > most) most = floats;
     }
     return most;
@@ -61,7 +61,7 @@ static fv_status context_measure(context_sizes *sizes, const fvi_layout *layout,
     const int parts = context_parts(layout, model);
     const size_t n = (size_t)model->n_nodes;
     *sizes = (context_sizes){.lanes = 1, .gradients = context_gradients(layout, model)};
-    sizes->floats = layout->floats * (size_t)layout->chunk; /* known to fit */
+    if (layout->blocks == 0) sizes->floats = layout->floats * (size_t)layout->chunk; /* it fits */
     if (layout->use == FVI_PREDICT && sizes->floats <= CONTEXT_LANE) sizes->lanes = threads;
     if (parts > 0) sizes->lanes = threads < parts ? threads : parts;
     const size_t lane = sizes->floats + layout->scratch + sizes->gradients;
@@ -70,7 +70,7 @@ static fv_status context_measure(context_sizes *sizes, const fvi_layout *layout,
     *(layout->segments > 1 ? &sizes->batch_states : &sizes->states) = layout->states;
     if (layout->folded_floats > 0)
         sizes->folded = layout->folded_floats + 3 * layout->fold_channels;
-    bool fits = fvi_mul(&sizes->lists, n, 10 * sizeof(int) + 5 * sizeof(size_t));
+    bool fits = fvi_mul(&sizes->lists, n, 17 * sizeof(int) + 7 * sizeof(size_t));
     if (layout->segments > 1)
         fits = fits && fvi_mul(&sizes->batch, layout->batch_floats, (size_t)model->max_batch) &&
                fvi_sum(&sizes->batch, sizes->batch, CONTEXT_ALIGN) &&
@@ -126,7 +126,7 @@ static bool context_allocate_lane(fvi_lane *lane, const context_sizes *sizes,
 {
     const size_t lists = (size_t)layout->most_inputs;
     lane->floats = fvi_alloc(sizes->floats + CONTEXT_ALIGN, sizeof(float), "activations");
-    lane->scratch = fvi_alloc(layout->scratch + CONTEXT_ALIGN, sizeof(float), "scratch");
+    lane->scratch = fvi_alloc_sparse(layout->scratch + CONTEXT_ALIGN, sizeof(float), "scratch");
     lane->x = fvi_alloc(lists, sizeof *lane->x, "inputs");
     lane->dx = fvi_alloc(lists, sizeof *lane->dx, "inputs");
     lane->adds = fvi_alloc(lists, sizeof *lane->adds, "inputs");
@@ -227,9 +227,15 @@ static float *context_array(const fv_context *context, const fvi_lane *lane, int
                             bool crosses)
 {
     const fv_model *model = context->model;
+    const size_t batch = (size_t)model->max_batch;
     if (at == FVI_NOWHERE) return NULL;
+    const int block = context->layout.block[home];
+    if (!crosses && block > 0) {
+        float *floats = context->batch + context->layout.block_floats[block] * batch;
+        return floats + at * (size_t)context->layout.chunk;
+    }
     if (!crosses) return lane->floats + at * (size_t)context->layout.chunk;
-    return context->batch + at * (size_t)model->max_batch +
+    return context->batch + at * batch +
            (size_t)lane->first * fvi_image_floats(&model->node[home].y_shape);
 }
 

@@ -71,11 +71,27 @@ typedef struct fvi_layout {
     bool *y_crosses, *dy_crosses; /* likewise: lives longer than a segment, so it is the batch's */
     /* A step of training in chunks is cut where a layer needs the batch: all chunks are done with a
        segment before one begins the next. Such a layer is in two of them each way, in turns. */
-    bool *cuts;         /* this node does */
+    bool *cuts; /* this node does */
+    /* A large model, whose weights move layer by layer, may have blocks: layers that are run on a few
+       images at a time, forward, and again on the way back, when what they gave is there no more. A
+       segment each way for each of them. */
+    int *block;        /* the node's, from 1 on; 0: none */
+    bool *stays;       /* by home: only its own block reads it */
+    bool *again;       /* this node of a block is run again */
+    size_t *gradients; /* floats before its weights' in those of its block */
+    int blocks;
+    /* a node without a block that is run again right before this one's backward; -1: none */
+    int *recall;
+    size_t block_gradients; /* floats of those of the largest */
+    /* by block: floats of an image of the batch before what its chunks use; before their sum of
+       gradients, which those of a chunk follow */
+    size_t *block_floats, *block_sums;
+    int *segment_block; /* by segment */
     int *forth, *back;  /* the segment of forward and of backward; of those that cut: the first */
     int segments, turn; /* how many; which of them ends forward, has the loss and begins backward */
-    bool *is_whole;     /* a node is run on the whole batch at once; only in a step that is cut */
-    bool *runs_whole;   /* by segment: so are all that are in it */
+    bool *
+        is_whole; /* a node is run on the whole batch at once; only in a step of several segments */
+    bool *runs_whole; /* by segment: so are all that are in it */
     size_t *state, *folded;
     int most_inputs;
     bool is_chunked;             /* a batch may come in chunks */
@@ -156,6 +172,8 @@ static inline size_t fvi_model_aligned(size_t floats)
 {
     return (floats + 15) / 16 * 16;
 }
+/* Floats of the gradients of a node's weights, each from a cache line on. */
+size_t fvi_model_gradients(const fvi_node *node);
 /* "3.2 MB"; writes at most 32 bytes, returns out. */
 const char *fvi_model_bytes_text(char out[32], size_t bytes);
 /* model_layout.c; to be freed after a failure as well */
@@ -168,9 +186,13 @@ void fvi_join_layers(fvi_layout_work *work);
 bool fvi_join_reads_output(const fvi_layout *layout, const fvi_node *node, int i);
 /* model_segment.c. Whether a batch may come in chunks, and where steps are cut; before there are
    places. */
-void fvi_layout_cut(fvi_layout *layout, const fv_model *model);
-/* How many images come at a time, and how much is needed for so many. */
-fv_status fvi_layout_blocks(fvi_layout *layout, const fv_model *model);
+fv_status fvi_layout_cut(const fvi_layout_work *work);
+/* model_block.c: which blocks there are, and who is recalled. */
+fv_status fvi_layout_find_blocks(const fvi_layout_work *work);
+/* model_segment.c. How many images come at a time, once it is known how much each needs. */
+int fvi_layout_chunk(const fvi_layout *layout, const fv_model *model);
+/* All else that is to be counted. */
+fv_status fvi_layout_count(fvi_layout *layout, const fv_model *model);
 /* In how many chunks n images are run. */
 int fvi_layout_chunks(const fvi_layout *layout, int n);
 fv_status fvi_layout_too_many(void);
@@ -187,8 +209,8 @@ void *fvi_lane_state(const fv_context *context, const fvi_lane *lane, int id);
 float *fvi_lane_peaks(const fv_context *context, const fvi_lane *lane, int id);
 /* model_run.c: cannot fail, do not allocate */
 
-/* Up to a chunk of images, forward. A context to train takes a whole batch; where that comes in
-   chunks only the moving statistics are left of it, and NULL is returned. */
+/* Up to a chunk of images, forward. A context to train takes a whole batch; only the moving statistics
+   are left of it, and NULL is returned. */
 const float *fvi_context_forward(fv_context *context, const float *x, int n, bool training,
                                  bool logits, uint32_t step);
 float *fvi_context_output_gradient(

@@ -15,7 +15,7 @@ static void join_begin(fvi_layout_work *work)
         const fvi_node *node = &model->node[i];
         layout->home[i] = node->op->is_view ? layout->home[node->input[0]] : i;
         layout->is_run[i] = !node->op->is_view && i != model->input;
-        layout->norm[i] = layout->pool[i] = layout->adds[i] = -1;
+        layout->norm[i] = layout->pool[i] = layout->adds[i] = layout->recall[i] = -1;
         layout->y[i] = layout->dy[i] = layout->state[i] = layout->folded[i] = FVI_NOWHERE;
         work->writer[i] = i;
         for (int k = 0; k < node->n_inputs; k++) {

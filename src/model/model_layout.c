@@ -12,7 +12,9 @@
 typedef struct fvi_layout_span {
     size_t *to; /* gets the offset */
     int first, last;
+    int hole_first, hole_last;       /* between these it is free; hole_last 0: it never is */
     int first_segment, last_segment; /* that write or read it */
+    int block;                       /* that it stays in; 0: none */
     size_t size, offset;             /* floats of one image */
 } layout_span;
 
@@ -49,30 +51,62 @@ static int layout_back(const fvi_layout *layout, int i)
     return layout->back[i] + layout->cuts[i];
 }
 
+/* The last segment in which node i, on the way back, reads the output of home; what stays in a block is
+   there again. */
+static int layout_reads(const fvi_layout *layout, int i, int home)
+{
+    return layout->stays[home] ? layout_forth(layout, i) : layout_back(layout, i);
+}
+
 /* Outputs live until their last reader, of forward or of backward. */
-static void layout_live_outputs(fvi_layout_work *work)
+static void layout_live_forth(const fvi_layout_work *work)
 {
     const fvi_layout *layout = work->layout;
     const fv_model *model = work->model;
-    const int end = 2 * model->n_nodes;
     for (int i = 0; i < model->n_nodes; i++) {
         const fvi_node *node = &model->node[i];
+        const int segment = layout_forth(layout, i);
         if (!layout->is_run[i]) continue;
         layout_span *y = &work->y[layout->home[i]];
-        layout_from(y, i, layout_forth(layout, i));
-        layout_until(y, i, layout_forth(layout, i));
-        if (layout->adds[i] >= 0)
-            layout_until(&work->y[layout->home[layout->adds[i]]], i, layout_forth(layout, i));
-        const bool goes_back = layout->goes_back[i] && work->needed[i];
-        if (goes_back && fvi_join_reads_output(layout, node, i))
-            layout_until(y, end - i, layout_back(layout, i));
-        for (int k = 0; k < node->n_inputs; k++) {
-            layout_span *x = &work->y[layout->home[node->input[k]]];
-            layout_until(x, i, layout_forth(layout, i));
-            if (goes_back && !node->op->drops_x) layout_until(x, end - i, layout_back(layout, i));
-        }
+        layout_from(y, i, segment);
+        layout_until(y, i, segment);
+        if (layout->adds[i] >= 0) layout_until(&work->y[layout->home[layout->adds[i]]], i, segment);
+        for (int k = 0; k < node->n_inputs; k++)
+            layout_until(&work->y[layout->home[node->input[k]]], i, segment);
     }
     layout_until(&work->y[layout->home[model->output]], model->n_nodes, layout->turn);
+}
+
+/* What is made again for backward of node i need not be kept until then. */
+static void layout_live_recalled(const fvi_layout_work *work)
+{
+    const fvi_layout *layout = work->layout;
+    const fv_model *model = work->model;
+    for (int i = 0; i < model->n_nodes && layout->blocks > 0; i++) {
+        if (layout->recall[i] < 0) continue;
+        layout_span *y = &work->y[layout->home[layout->recall[i]]];
+        y->hole_first = y->last;
+        y->hole_last = 2 * model->n_nodes - i;
+    }
+}
+
+static void layout_live_back(const fvi_layout_work *work)
+{
+    const fvi_layout *layout = work->layout;
+    const fv_model *model = work->model;
+    for (int i = 0; i < model->n_nodes; i++) {
+        const fvi_node *node = &model->node[i];
+        const int step = 2 * model->n_nodes - i, home = layout->home[i];
+        const bool goes_back = layout->goes_back[i] && work->needed[i];
+        if (!layout->is_run[i]) continue;
+        if (goes_back && fvi_join_reads_output(layout, node, i))
+            layout_until(&work->y[home], step, layout_reads(layout, i, home));
+        for (int k = 0; k < node->n_inputs; k++) {
+            const int from = layout->home[node->input[k]];
+            if ((goes_back && !node->op->drops_x) || layout->again[i])
+                layout_until(&work->y[from], step, layout_reads(layout, i, from));
+        }
+    }
 }
 
 /* A gradient lives from the first reader's backward to its own layer's. One is needed only where
@@ -119,10 +153,13 @@ static void layout_share_gradients(fvi_layout_work *work, int *shared)
 
 /* ---- Places: memory is used again once the last reader is done ---- */
 
-static int layout_by_size(const void *left, const void *right)
+/* Floats times steps: what is large and lives long is hardest to place. */
+static int layout_by_area(const void *left, const void *right)
 {
     const layout_span *a = left, *b = right;
-    if (a->size != b->size) return a->size < b->size ? 1 : -1;
+    const double in_a = (double)a->size * (1 + a->last - a->first);
+    const double in_b = (double)b->size * (1 + b->last - b->first);
+    if (in_a < in_b || in_b < in_a) return in_a < in_b ? 1 : -1;
     return a->first < b->first ? -1 : a->first > b->first;
 }
 
@@ -133,13 +170,21 @@ static int layout_by_step(const void *left, const void *right)
     return a->size < b->size ? 1 : a->size > b->size ? -1 : 0;
 }
 
+static bool layout_is_apart(const layout_span *a, const layout_span *b)
+{
+    if (a->last < b->first || b->last < a->first) return true;
+    const bool in_hole = a->hole_first < b->first && b->last < a->hole_last;
+    const bool of_hole = b->hole_first < a->first && a->last < b->hole_last;
+    return in_hole || of_hole;
+}
+
 /* The smallest gap between the spans that live at the same time; `placed` is sorted by offset. */
 static bool layout_fit(layout_span *span, const layout_span *const *placed, int n)
 {
     size_t end = 0, best = FVI_NOWHERE, best_gap = FVI_NOWHERE;
     for (int i = 0; i < n; i++) {
         const layout_span *other = placed[i];
-        if (other->last < span->first || span->last < other->first) continue;
+        if (layout_is_apart(span, other)) continue;
         if (other->offset > end && other->offset - end >= span->size &&
             other->offset - end < best_gap) {
             best = end;
@@ -152,13 +197,13 @@ static bool layout_fit(layout_span *span, const layout_span *const *placed, int 
     return fvi_sum(&after, span->offset, span->size);
 }
 
-/* Best fit, the largest first. With very many layers in order of steps instead, which wastes a
+/* Best fit, the largest area first. With very many layers in order of steps instead, which wastes a
    little more memory but needs to look only at the spans that are alive. */
 static bool layout_place(layout_span *span, const layout_span **placed, int n, size_t *total)
 {
     const bool in_order = n > LAYOUT_MANY;
     int count = 0;
-    if (n > 0) qsort(span, (size_t)n, sizeof *span, in_order ? layout_by_step : layout_by_size);
+    if (n > 0) qsort(span, (size_t)n, sizeof *span, in_order ? layout_by_step : layout_by_area);
     for (int i = 0; i < n; i++) {
         if (in_order) {
             int alive = 0;
@@ -220,6 +265,7 @@ static fv_status layout_list(fvi_layout_work *work, const int *shared, layout_sp
         if (layout->home[i] != i) continue;
         if (!layout_size(&work->y[i], &model->node[i])) return FV_E_SHAPE;
         layout->y_crosses[i] = layout_crosses(layout, &work->y[i]);
+        work->y[i].block = work->dy[i].block = layout->block[work->writer[i]];
         if (i != model->input) {
             span[n] = work->y[i];
             span[n++].to = &layout->y[i];
@@ -237,26 +283,105 @@ static fv_status layout_list(fvi_layout_work *work, const int *shared, layout_sp
     return layout_list_peaks(work, span, count);
 }
 
-/* The batch's come last, and their time is counted in segments. How many they are. */
-static int layout_split(const fvi_layout *layout, layout_span *span, int n)
+/* The first step of the block that is run in this step, or its last: its chunks are one after the
+   other. Without a block the step itself. */
+static int layout_block_step(const fvi_layout_work *work, int step, bool is_last)
 {
+    const int *block = work->layout->block, n = work->model->n_nodes;
+    const bool is_back = step > n;
+    int i = is_back ? 2 * n - step : step;
+    if (step == n || block[i] == 0) return step;
+    const int towards = is_back == is_last ? -1 : 1;
+    while (i + towards >= 0 && i + towards < n && block[i + towards] == block[i])
+        i += towards;
+    return is_back ? 2 * n - i : i;
+}
+
+/* The batch's come last, and their time is counted in segments, or in steps where a block is one. How
+   many they are. */
+static int layout_split(const fvi_layout_work *work, layout_span *span, int n)
+{
+    const fvi_layout *layout = work->layout;
     int crossing = 0;
     for (int i = n - 1; i >= 0; i--) {
         if (!layout_crosses(layout, &span[i])) continue;
         const layout_span last = span[n - ++crossing];
-        span[n - crossing] = span[i];
+        layout_span *one = &span[n - crossing];
+        *one = span[i];
         span[i] = last;
-        span[n - crossing].first = span[n - crossing].first_segment;
-        span[n - crossing].last = span[n - crossing].last_segment;
+        const bool has_blocks = layout->blocks > 0;
+        one->first = has_blocks ? layout_block_step(work, one->first, false) : one->first_segment;
+        one->last = has_blocks ? layout_block_step(work, one->last, true) : one->last_segment;
     }
     return crossing;
+}
+
+static int layout_by_block(const void *left, const void *right)
+{
+    const layout_span *a = left, *b = right;
+    return a->block < b->block ? -1 : a->block > b->block;
+}
+
+/* What is of chunks: each block uses the same memory. */
+static bool layout_place_chunks(fvi_layout *layout, layout_span *span, const layout_span **placed,
+                                int n)
+{
+    if (n > 0) qsort(span, (size_t)n, sizeof *span, layout_by_block);
+    for (int first = 0, end; first < n; first = end) {
+        for (end = first + 1; end < n && span[end].block == span[first].block;)
+            end++;
+        if (!layout_place(span + first, placed, end - first, &layout->floats)) return false;
+    }
+    return true;
+}
+
+/* The memory of a block's chunks is the batch's, while the block is run: there and back. And on the way
+   back the gradients of its weights. */
+static int layout_list_blocks(const fvi_layout_work *work, layout_span *span)
+{
+    fvi_layout *layout = work->layout;
+    const int n = work->model->n_nodes;
+    const size_t batch = (size_t)work->model->max_batch;
+    const size_t floats = layout->floats * (size_t)layout->chunk + batch - 1;
+    const size_t sums = 2 * layout->block_gradients + batch - 1;
+    int count = 0;
+    for (int i = 0; i < n; i++) {
+        const int block = layout->block[i];
+        if (block == 0 || (i > 0 && layout->block[i - 1] == block)) continue;
+        const int last = layout_block_step(work, i, true);
+        span[count++] = (layout_span){.to = &layout->block_floats[block],
+                                      .first = i,
+                                      .hole_first = last,
+                                      .hole_last = 2 * n - last,
+                                      .last = 2 * n - i,
+                                      .size = fvi_model_aligned(floats / batch)};
+        span[count++] = (layout_span){.to = &layout->block_sums[block],
+                                      .first = 2 * n - last,
+                                      .last = 2 * n - i,
+                                      .size = fvi_model_aligned(sums / batch)};
+    }
+    return count;
+}
+
+/* First what is of chunks, then what is of the batch. */
+static fv_status layout_place_all(const fvi_layout_work *work, layout_span *span,
+                                  const layout_span **placed, int n)
+{
+    fvi_layout *layout = work->layout;
+    const int own = n - layout_split(work, span, n);
+    size_t floats;
+    if (!layout_place_chunks(layout, span, placed, own)) return FV_E_SHAPE;
+    layout->chunk = fvi_layout_chunk(layout, work->model);
+    if (!fvi_mul(&floats, layout->floats, (size_t)layout->chunk + 1)) return FV_E_SHAPE;
+    n += layout_list_blocks(work, span + n);
+    return layout_place(span + own, placed, n - own, &layout->batch_floats) ? FV_OK : FV_E_SHAPE;
 }
 
 static fv_status layout_arrays(fvi_layout_work *work, const int *shared)
 {
     fvi_layout *layout = work->layout;
     const fv_model *model = work->model;
-    const size_t most = 2 * (size_t)model->n_nodes;
+    const size_t most = 4 * (size_t)model->n_nodes;
     layout_span *span = fvi_alloc(most, sizeof *span, "a plan");
     const layout_span **placed = span ? fvi_alloc(most, sizeof *placed, "a plan") : NULL;
     const bool keeps = layout->use == FVI_LOOK && layout->has_gradients;
@@ -266,10 +391,7 @@ static fv_status layout_arrays(fvi_layout_work *work, const int *shared)
         span[i].first = 0;
         span[i].last = 2 * model->n_nodes;
     }
-    const int own = n - layout_split(layout, span, n);
-    if (status == FV_OK && (!layout_place(span, placed, own, &layout->floats) ||
-                            !layout_place(span + own, placed, n - own, &layout->batch_floats)))
-        status = FV_E_SHAPE;
+    if (status == FV_OK) status = layout_place_all(work, span, placed, n);
     for (int i = 0; status == FV_OK && layout->has_gradients && i < model->n_nodes; i++) {
         const int home = layout->home[i];
         if (shared[home] == home) continue;
@@ -288,7 +410,9 @@ static fv_status layout_memory(fvi_layout_work *work)
     if (!shared) return FV_E_MEMORY;
     for (size_t i = 0; i < n; i++)
         shared[i] = -1;
-    layout_live_outputs(work);
+    layout_live_forth(work);
+    layout_live_recalled(work);
+    layout_live_back(work);
     if (work->layout->has_gradients) {
         layout_live_gradients(work);
         layout_share_gradients(work, shared);
@@ -321,6 +445,14 @@ static bool layout_allocate(fvi_layout *layout, fvi_layout_work *work, size_t n)
     layout->cuts = fvi_alloc(n, sizeof *layout->cuts, "a plan");
     layout->is_whole = fvi_alloc(n, sizeof *layout->is_whole, "a plan");
     layout->runs_whole = fvi_alloc(4 * n + 2, sizeof *layout->runs_whole, "a plan");
+    layout->block = fvi_alloc(n, sizeof *layout->block, "a plan");
+    layout->stays = fvi_alloc(n, sizeof *layout->stays, "a plan");
+    layout->again = fvi_alloc(n, sizeof *layout->again, "a plan");
+    layout->gradients = fvi_alloc(n, sizeof *layout->gradients, "a plan");
+    layout->recall = fvi_alloc(n, sizeof *layout->recall, "a plan");
+    layout->block_floats = fvi_alloc(n + 1, sizeof *layout->block_floats, "a plan");
+    layout->block_sums = fvi_alloc(n + 1, sizeof *layout->block_sums, "a plan");
+    layout->segment_block = fvi_alloc(4 * n + 2, sizeof *layout->segment_block, "a plan");
     layout->forth = fvi_alloc(n, sizeof *layout->forth, "a plan");
     layout->back = fvi_alloc(n, sizeof *layout->back, "a plan");
     work->readers = fvi_alloc(n, sizeof *work->readers, "a plan");
@@ -332,8 +464,10 @@ static bool layout_allocate(fvi_layout *layout, fvi_layout_work *work, size_t n)
            layout->is_run && layout->goes_back && layout->clips && layout->masks &&
            layout->is_masked && layout->y && layout->dy && layout->state && layout->folded &&
            layout->y_crosses && layout->dy_crosses && layout->cuts && layout->is_whole &&
-           layout->runs_whole && layout->forth && layout->back && work->readers && work->writer &&
-           work->needed && work->y && work->dy;
+           layout->runs_whole && layout->block && layout->stays && layout->again &&
+           layout->gradients && layout->recall && layout->block_floats && layout->block_sums &&
+           layout->segment_block && layout->forth && layout->back && work->readers &&
+           work->writer && work->needed && work->y && work->dy;
 }
 
 fv_status fvi_layout_make(fvi_layout *layout, const fv_model *model, fvi_use use)
@@ -344,10 +478,10 @@ fv_status fvi_layout_make(fvi_layout *layout, const fv_model *model, fvi_use use
     fv_status status = layout_allocate(layout, &work, (size_t)model->n_nodes) ? FV_OK : FV_E_MEMORY;
     if (status == FV_OK) {
         fvi_join_layers(&work);
-        fvi_layout_cut(layout, model);
-        status = layout_memory(&work);
+        status = fvi_layout_cut(&work);
     }
-    if (status == FV_OK) status = fvi_layout_blocks(layout, model);
+    if (status == FV_OK) status = layout_memory(&work);
+    if (status == FV_OK) status = fvi_layout_count(layout, model);
     fvi_free(work.readers);
     fvi_free(work.writer);
     fvi_free(work.needed);
@@ -377,6 +511,14 @@ void fvi_layout_free(fvi_layout *layout)
     fvi_free(layout->cuts);
     fvi_free(layout->is_whole);
     fvi_free(layout->runs_whole);
+    fvi_free(layout->block);
+    fvi_free(layout->stays);
+    fvi_free(layout->again);
+    fvi_free(layout->gradients);
+    fvi_free(layout->recall);
+    fvi_free(layout->block_floats);
+    fvi_free(layout->block_sums);
+    fvi_free(layout->segment_block);
     fvi_free(layout->forth);
     fvi_free(layout->back);
     *layout = (fvi_layout){0};

@@ -84,6 +84,14 @@ static bool plan_place(fv_model *model, bool is_state, size_t *total)
     return true;
 }
 
+size_t fvi_model_gradients(const fvi_node *node)
+{
+    size_t floats = 0;
+    for (int i = 0; i < node->n_weights; i++)
+        if (!node->weight[i].is_state) floats += fvi_model_aligned(node->weight[i].count);
+    return floats;
+}
+
 const char *fvi_model_bytes_text(char out[32], size_t bytes)
 {
     static const char *const unit[] = {"KB", "MB", "GB", "TB", "PB", "EB"};

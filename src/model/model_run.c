@@ -37,8 +37,8 @@ static void run_prepare_weights(run_call *call, const fv_context *context, const
 {
     const fv_model *model = context->model;
     const fvi_node *node = &model->node[id];
-    size_t next =
-        0; /* layer by layer only: kernels, of which there may be a piece only, come last */
+    /* Layer by layer kernels, of which there may be a piece only, come last. */
+    size_t next = context->layout.gradients[id];
     for (int i = node->n_weights - 1; i >= 0; i--) {
         const fvi_weight *weight = &node->weight[i];
         const bool has_gradient = lane->into && !weight->is_state;
@@ -109,19 +109,32 @@ static bool run_turn(fvi_turn *turn, bool cuts, int segment, int first)
     return segment >= first && segment <= first + cuts;
 }
 
+static void run_forward_node(const fv_context *context, fvi_lane *lane, int id, fvi_turn turn)
+{
+    run_call call;
+    run_prepare(&call, context, lane, id, false);
+    call.run.turn = turn;
+    context->model->node[id].op->forward(&call.run);
+}
+
 static void run_forward_segment(const fv_context *context, fvi_lane *lane, int segment)
 {
     const fv_model *model = context->model;
     const fvi_layout *layout = &context->layout;
-    run_call call;
     for (int i = 0; i < model->n_nodes && layout->forth[i] <= segment && lane->n > 0; i++) {
         fvi_turn turn;
-        if (!layout->is_run[i] || !run_turn(&turn, layout->cuts[i], segment, layout->forth[i]))
-            continue;
-        run_prepare(&call, context, lane, i, false);
-        call.run.turn = turn;
-        model->node[i].op->forward(&call.run);
+        if (layout->is_run[i] && run_turn(&turn, layout->cuts[i], segment, layout->forth[i]))
+            run_forward_node(context, lane, i, turn);
     }
+}
+
+/* What the block that goes back in this segment did not keep. */
+static void run_again(const fv_context *context, fvi_lane *lane, int segment)
+{
+    const fvi_layout *layout = &context->layout;
+    for (int i = 0; i < context->model->n_nodes; i++)
+        if (layout->again[i] && layout->back[i] == segment)
+            run_forward_node(context, lane, i, FVI_ALL);
 }
 
 /* Of a step that is not cut. */
@@ -188,10 +201,22 @@ static void run_add(const fvi_lane *lane, const run_call *call)
     for (int i = 0; i < node->n_weights && lane->sum != lane->into; i++) {
         const fvi_weight *weight = &node->weight[i];
         if (!weight->is_state && call->run.turn == FVI_ALL)
-            call->run.k->add(weight->count, lane->sum + weight->offset, call->dw[i]);
+            call->run.k->add(weight->count, lane->sum + (call->dw[i] - lane->into), call->dw[i]);
     }
 }
 
+/* A node of a block: its weights move when the last chunk's gradients are there. */
+static bool run_backward_adding(fvi_lane *lane, run_call *call, const fvi_lesson *lesson)
+{
+    call->run.node->op->backward(&call->run);
+    run_add(lane, call);
+    if (!lesson) return true;
+    for (int i = 0; i < call->run.node->n_weights; i++)
+        if (call->dw[i]) call->dw[i] = lane->sum + (call->dw[i] - lane->into);
+    return run_move(call, lesson, 0);
+}
+
+/* With a lesson weights move layer by layer. */
 static bool run_backward_segment(const fv_context *context, fvi_lane *lane, int segment,
                                  const fvi_lesson *lesson)
 {
@@ -203,16 +228,16 @@ static bool run_backward_segment(const fv_context *context, fvi_lane *lane, int 
     for (int i = model->n_nodes - 1; i >= 0 && layout->back[i] <= segment; i--) {
         fvi_turn turn;
         if (!layout->goes_back[i]) continue;
+        if (lesson && layout->recall[i] >= 0 && layout->back[i] == segment)
+            run_forward_node(context, lane, layout->recall[i], FVI_ALL);
         run_prepare_gradients(context, lane, i);
         if (!run_turn(&turn, layout->cuts[i], segment, layout->back[i])) continue;
         run_prepare(&call, context, lane, i, true);
         call.run.turn = turn;
-        if (lesson) {
-            if (!run_backward_moving(&call, lesson)) return false;
-            continue;
-        }
-        model->node[i].op->backward(&call.run);
-        run_add(lane, &call);
+        const bool is_alone = lesson && layout->block[i] == 0;
+        if (!(is_alone ? run_backward_moving(&call, lesson)
+                       : run_backward_adding(lane, &call, lesson)))
+            return false;
     }
     return true;
 }
@@ -343,6 +368,15 @@ typedef struct run_train_job {
     bool is_good;
 } run_train_job;
 
+/* Images [first, last) of the batch. */
+static void run_take(fvi_lane *lane, const run_train_job *job, int first, int last)
+{
+    const fv_model *model = job->context->model;
+    lane->first = first;
+    lane->n = last - first;
+    lane->input = job->x + (size_t)first * fvi_image_floats(&model->node[model->input].y_shape);
+}
+
 /* Images [first, last) of chunk number `chunk` in the present segment. */
 static void run_train_images(const run_train_job *job, fvi_lane *lane, int part, int chunk,
                              int first, int last)
@@ -351,9 +385,7 @@ static void run_train_images(const run_train_job *job, fvi_lane *lane, int part,
     const fv_model *model = context->model;
     const fvi_layout *layout = &context->layout;
     const fvi_lesson *lesson = job->lesson;
-    lane->first = first;
-    lane->n = last - first;
-    lane->input = job->x + (size_t)first * fvi_image_floats(&model->node[model->input].y_shape);
+    run_take(lane, job, first, last);
     lane->chunk = chunk;
     run_forward_segment(context, lane, job->segment);
     if (!lesson || job->segment < layout->turn) return;
@@ -465,19 +497,43 @@ static bool run_train_chunks(run_train_job *job)
     return lesson->move(lesson->user, 0, model->trainable_floats, context->sums);
 }
 
+/* Layer by layer, so that gradients need little room. */
+static bool run_train_layers(const run_train_job *job)
+{
+    fv_context *context = job->context;
+    const fvi_layout *layout = &context->layout;
+    const fvi_lesson *lesson = job->lesson;
+    const int output = context->model->output;
+    const size_t batch = (size_t)context->model->max_batch;
+    fvi_lane *lane = context->lane;
+    for (int segment = 0; segment < (lesson ? layout->segments : layout->turn + 1); segment++) {
+        const int block = layout->segment_block[segment];
+        const int chunks = block > 0 ? fvi_layout_chunks(layout, job->n) : 1;
+        lane->sum =
+            block > 0 ? context->batch + layout->block_sums[block] * batch : lane->gradients;
+        for (int chunk = 0; chunk < chunks; chunk++) {
+            run_take(lane, job, run_part(job->n, chunks, chunk),
+                     run_part(job->n, chunks, chunk + 1));
+            lane->into = lane->sum + (chunk > 0 ? layout->block_gradients : 0);
+            run_forward_segment(context, lane, segment);
+            if (!lesson || segment < layout->turn) continue;
+            if (segment == layout->turn) {
+                lesson->loss(lesson->user, 0, fvi_lane_dy(context, lane, output),
+                             fvi_lane_y(context, lane, output), lane->first, lane->n);
+                if (!lesson->is_good(lesson->user)) return false;
+            }
+            run_again(context, lane, segment);
+            if (!run_backward_segment(context, lane, segment, chunk + 1 == chunks ? lesson : NULL))
+                return false;
+        }
+    }
+    return true;
+}
+
 static void run_train_step(void *user)
 {
     run_train_job *job = user;
-    fv_context *context = job->context;
-    const fvi_lesson *lesson = job->lesson;
-    if (context->sums) {
-        job->is_good = run_train_chunks(job);
-        return;
-    }
-    const float *y = run_forward(context, context->lane, job->x, job->n);
-    lesson->loss(lesson->user, 0, fvi_context_output_gradient(context), y, 0, job->n);
-    job->is_good =
-        lesson->is_good(lesson->user) && run_backward_segment(context, context->lane, 0, lesson);
+    job->is_good = job->context->sums ? run_train_chunks(job) : run_train_layers(job);
 }
 
 bool fvi_context_train(fv_context *context, const float *x, int n, bool logits, uint32_t step,
@@ -494,9 +550,11 @@ const float *fvi_context_forward(fv_context *context, const float *x, int n, boo
                                  bool logits, uint32_t step)
 {
     run_begin(context, n, training, logits, step);
-    if (context->sums) { /* only the moving statistics count */
-        run_train_segments(&(run_train_job){.context = context, .x = x, .n = n});
-        return NULL;
-    }
-    return run_forward(context, context->lane, x, n);
+    if (context->layout.use != FVI_TRAIN) return run_forward(context, context->lane, x, n);
+    run_train_job job = {.context = context, .x = x, .n = n}; /* only the moving statistics count */
+    if (context->sums)
+        run_train_segments(&job);
+    else
+        run_train_layers(&job);
+    return NULL;
 }

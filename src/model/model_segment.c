@@ -65,33 +65,55 @@ static void segment_find_whole(fvi_layout *layout, const fv_model *model)
     }
 }
 
-void fvi_layout_cut(fvi_layout *layout, const fv_model *model)
+/* Layers that may share a segment have the same. */
+static int segment_kind(const fvi_layout *layout, int i)
 {
-    int segment = 0;
-    segment_count(layout, model);
-    if (layout->segments > 1) segment_find_whole(layout, model);
-    if (layout->segments == 1) return;
+    return layout->blocks > 0 ? layout->block[i] : !layout->is_whole[i];
+}
+
+static void segment_number(fvi_layout *layout, const fv_model *model)
+{
+    int segment = 0, kind = segment_kind(layout, 0);
     layout->runs_whole[0] = layout->is_whole[0];
     for (int i = 0; i < model->n_nodes; i++) {
         const fvi_node *node = &model->node[i];
-        if (layout->is_run[i] && layout->is_whole[i] != layout->runs_whole[segment]) segment++;
+        if (layout->is_run[i] && segment_kind(layout, i) != kind) segment++;
         layout->forth[i] = segment;
         if (!layout->is_run[i]) continue;
+        kind = segment_kind(layout, i);
         layout->runs_whole[segment] = layout->is_whole[i];
-        layout->cuts[i] = node->op->needs_batch;
+        layout->segment_block[segment] = layout->block[i];
+        layout->cuts[i] = layout->is_chunked && node->op->needs_batch;
         if (layout->cuts[i]) layout->runs_whole[++segment] = layout->is_whole[i];
         if (layout->cuts[i] && node->batch_sums > layout->batch_sums)
             layout->batch_sums = node->batch_sums;
     }
     layout->turn = segment;
     for (int i = model->n_nodes - 1; i >= 0; i--) {
-        if (layout->goes_back[i] && layout->is_whole[i] != layout->runs_whole[segment]) segment++;
+        if (layout->goes_back[i] && segment_kind(layout, i) != kind) segment++;
         layout->back[i] = segment;
         if (!layout->goes_back[i]) continue;
+        kind = segment_kind(layout, i);
         layout->runs_whole[segment] = layout->is_whole[i];
+        layout->segment_block[segment] = layout->block[i];
         if (layout->cuts[i]) layout->runs_whole[++segment] = layout->is_whole[i];
     }
     layout->segments = segment + 1;
+}
+
+fv_status fvi_layout_cut(const fvi_layout_work *work)
+{
+    fvi_layout *layout = work->layout;
+    const fv_model *model = work->model;
+    segment_count(layout, model);
+    if (layout->segments > 1) segment_find_whole(layout, model);
+    if (layout->use == FVI_TRAIN && layout->has_gradients && !layout->is_chunked) {
+        FVI_TRY(fvi_layout_find_blocks(work));
+        for (int i = 0; i < model->n_nodes && layout->blocks > 0; i++)
+            layout->is_whole[i] = layout->block[i] == 0;
+    }
+    if (layout->segments > 1 || layout->blocks > 0) segment_number(layout, model);
+    return FV_OK;
 }
 
 /* ---- How many images at a time, and what that takes ---- */
@@ -100,7 +122,7 @@ void fvi_layout_cut(fvi_layout *layout, const fv_model *model)
 static double segment_floats(const fvi_layout *layout, const fv_model *model)
 {
     double floats = 0, most = 0;
-    if (layout->segments == 1) return (double)layout->floats;
+    if (layout->segments == 1 || layout->blocks > 0) return (double)layout->floats;
     for (int k = 0; k < 2 * model->n_nodes; k++) { /* forward, then backward */
         const bool is_back = k >= model->n_nodes;
         const int i = is_back ? 2 * model->n_nodes - 1 - k : k;
@@ -114,19 +136,34 @@ static double segment_floats(const fvi_layout *layout, const fv_model *model)
     return most;
 }
 
+/* Images for which the products are so many that packing the weights does not show. */
+static double segment_packed(const fvi_layout *layout, const fv_model *model)
+{
+    double products = 0, weights = 0;
+    if (layout->blocks == 0)
+        return layout->products > 0 ? SEGMENT_PACK * layout->multiplied / layout->products : 0;
+    for (int i = 0; i < model->n_nodes; i++) {
+        const double made = layout->block[i] > 0 ? fvi_model_multiplied(&model->node[i]) : 0;
+        products += made;
+        if (made > 0) weights += (double)model->node[i].weight[0].count;
+    }
+    return products > 0 ? SEGMENT_PACK * weights / products : 0;
+}
+
 /* As many as stay in the cache, or as many as make the packing of weights small, if that is more.
    Geometry alone decides: a sum over a batch is made chunk by chunk. */
-static int segment_chunk(const fvi_layout *layout, const fv_model *model)
+int fvi_layout_chunk(const fvi_layout *layout, const fv_model *model)
 {
     const fv_shape *x = &model->node[model->input].y_shape;
     double image = segment_floats(layout, model) + (double)fvi_image_floats(x);
     for (int i = 0; i < model->n_nodes && layout->has_gradients; i++)
         image += (double)model->node[i].state_per_image / sizeof(float);
     const double cached = (double)SEGMENT_CHUNK / (image > 1 ? image : 1);
-    const double packed =
-        layout->products > 0 ? SEGMENT_PACK * layout->multiplied / layout->products : 0;
+    const double packed = segment_packed(layout, model);
     const double chunk = cached > packed ? cached : packed;
-    if (!layout->is_chunked || chunk >= model->max_batch) return model->max_batch;
+    if ((!layout->is_chunked && layout->blocks == 0) || chunk >= model->max_batch)
+        return model->max_batch;
+    if (layout->blocks > 0) return (int)chunk + 1; /* next to the batch's arrays it is little */
     return chunk < 1 ? 1 : (int)chunk;
 }
 
@@ -174,10 +211,9 @@ static void segment_folded(fvi_layout *layout, const fv_model *model)
     layout->fold_channels = widest;
 }
 
-fv_status fvi_layout_blocks(fvi_layout *layout, const fv_model *model)
+fv_status fvi_layout_count(fvi_layout *layout, const fv_model *model)
 {
     size_t floats, batch;
-    layout->chunk = segment_chunk(layout, model);
     segment_folded(layout, model);
     if (layout->has_gradients) FVI_TRY(segment_states(layout, model));
     bool fits = fvi_mul(&floats, layout->floats, (size_t)layout->chunk) &&
