@@ -291,8 +291,9 @@ static double gather_plan_tasks(fvi_gather_plan *plan, int threads)
         plan->task_panels = fvi_ceil(plan->panels, fvi_ceil(16, plan->tile_groups));
     plan->panel_groups = fvi_ceil(plan->panels, plan->task_panels);
     plan->is_stream = plan->is_stream && plan->panel_groups == 1;
-    const bool is_once = plan->tile_groups == 1 || (threads <= 1 && pixels >= GATHER_LATE);
-    plan->packs_late = plan->is_panel_outside && is_once && plan->band_rows == 0 &&
+    const bool is_often = threads <= 1 && sums > GATHER_STREAM && pixels >= GATHER_LATE;
+    const bool is_late = plan->tile_groups == 1 || is_often;
+    plan->packs_late = plan->is_panel_outside && is_late && plan->band_rows == 0 &&
                        plan->direct == 0 && !plan->is_thin;
     plan->tiles_most = fvi_min(fvi_ceil(GATHER_STEPS, steps), plan->tiles->tiles_most);
     if (plan->direct > 0 || plan->is_thin) plan->tiles_most = 1;

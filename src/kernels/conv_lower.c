@@ -6,7 +6,7 @@
 
 #define CONV_SUM_ROWS 48    /* floats of a kernel row that a weight gradient may take as one tap */
 #define CONV_GROUP_MOST 256 /* floats from output to output: few, so that zeros cost little */
-#define CONV_PIECE ((size_t)256 * 1024) /* floats of a weight gradient that are made at a time */
+#define CONV_PIECE ((size_t)1024 * 1024) /* floats of a weight gradient that are made at a time */
 
 /* A geometry in its simplest form. */
 static fvi_conv_shape conv_shape(const fvi_conv *g, int N)

@@ -450,7 +450,7 @@ void fvi_conv_weights(const fvi_kernels *k, fvi_threads *threads, const fvi_conv
     const double work =
         (double)(s->N * s->OH * s->OW) * (double)(s->KH * s->KW * s->C) * (double)s->F;
     if (work < WEIGHTS_ALONE) threads = NULL;
-    fvi_weights_plan plan = fvi_weights_plan_of(k->tiles, s, fvi_threads_count(threads) > 1);
+    fvi_weights_plan plan = fvi_weights_plan_of(k->tiles, s, fvi_threads_count(threads));
     plan.dw = dw;
     plan.db = db;
     plan.x = x;

@@ -41,6 +41,6 @@ typedef struct fvi_weights_plan {
 
 /* All but the arrays. */
 fvi_weights_plan fvi_weights_plan_of(const fvi_tile_table *tiles, const fvi_conv_shape *s,
-                                     bool has_threads);
+                                     int threads);
 
 #endif

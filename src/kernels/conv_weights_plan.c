@@ -103,12 +103,14 @@ static ptrdiff_t plan_span(const fvi_weights_plan *plan)
 }
 
 /* How threads share the work of a shard, and what each of them copies. Where there are several
-   shards, only their panels are parted: three tasks would leave one of two threads waiting. */
-static void plan_tasks(fvi_weights_plan *plan, bool has_threads)
+   shards, only their panels are parted: three tasks would leave one of two threads waiting. Under few
+   taps copies show: then there are no more tasks than are needed. */
+static void plan_tasks(fvi_weights_plan *plan, int threads)
 {
-    const bool is_alone = has_threads && plan->shards == 1;
-    plan->tile_groups = is_alone ? fvi_min(plan->tile_count, PLAN_TILE_TASKS) : 1;
-    plan->panel_groups = has_threads ? fvi_min(plan->panels, PLAN_PANEL_TASKS) : 1;
+    const ptrdiff_t needed = fvi_max(threads, plan->taps_h * plan->taps_w);
+    const ptrdiff_t most = threads > 1 && plan->shards == 1 ? needed : 1;
+    plan->tile_groups = fvi_min(plan->tile_count, fvi_min(most, PLAN_TILE_TASKS));
+    plan->panel_groups = threads > 1 ? fvi_min(plan->panels, PLAN_PANEL_TASKS) : 1;
     const ptrdiff_t tiles = fvi_ceil(plan->tile_count, plan->tile_groups);
     const ptrdiff_t panels = fvi_ceil(plan->panels, plan->panel_groups);
     const ptrdiff_t tile = plan->is_copied ? plan_span(plan) * plan->tall : 0;
@@ -118,7 +120,7 @@ static void plan_tasks(fvi_weights_plan *plan, bool has_threads)
 }
 
 fvi_weights_plan fvi_weights_plan_of(const fvi_tile_table *tiles, const fvi_conv_shape *s,
-                                     bool has_threads)
+                                     int threads)
 {
     fvi_weights_plan plan = {.s = s, .tiles = tiles, .shards = plan_shards(s)};
     plan.width = (ptrdiff_t)tiles->lanes * tiles->vectors_max;
@@ -127,7 +129,7 @@ fvi_weights_plan fvi_weights_plan_of(const fvi_tile_table *tiles, const fvi_conv
     plan_merge(&plan);
     plan_tiles(&plan);
     plan_blocks(&plan);
-    plan_tasks(&plan, has_threads);
+    plan_tasks(&plan, threads);
     return plan;
 }
 
@@ -138,11 +140,11 @@ bool fvi_conv_weights_scratch(size_t *floats, const fvi_kernels *k, const fvi_co
     *floats = 0;
     if (s->N == 0) return true;
     if (!fvi_mul(&near, (size_t)s->F + FVI_WEIGHTS_BLOCK, FVI_WEIGHTS_BLOCK)) return false;
-    fvi_weights_plan plan = fvi_weights_plan_of(k->tiles, s, false);
+    fvi_weights_plan plan = fvi_weights_plan_of(k->tiles, s, 1);
     const size_t shards = (size_t)plan.shards;
-    for (int i = 0; i < 4; ++i) {
-        plan.shards = i < 2 ? (ptrdiff_t)shards : 1; /* as of fewer images */
-        plan_tasks(&plan, i % 2 == 0);
+    for (int i = 0; i < 2 * PLAN_TILE_TASKS; ++i) {
+        plan.shards = i % 2 == 0 ? (ptrdiff_t)shards : 1; /* as of fewer images */
+        plan_tasks(&plan, 1 + i / 2);
         const size_t tasks = (size_t)(plan.shards * plan.tile_groups * plan.panel_groups);
         if (!fvi_sum(&near, (size_t)plan.near_dy, (size_t)plan.near_x) ||
             !fvi_mul(&near, near, tasks))

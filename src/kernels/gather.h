@@ -38,10 +38,11 @@ typedef struct fvi_gather_plan {
     ptrdiff_t image_chunk, row_chunk; /* images of a task, or rows of one image */
     ptrdiff_t tile_groups, task_panels, panel_groups;
     bool is_panel_outside;
-    bool packs_late; /* a task packs each panel when it comes to it, where it packed the one before:
-                        where a panel meets one task, or one after the other, of enough pixels each */
-    bool is_stream;  /* one pixel after the other, each all panels, which stay in the cache */
-    bool is_far;     /* out is beyond the cache: its lines are fetched while their sums are made */
+    /* a task packs each panel when it comes to it, where it packed the one before: if no other task
+       has that panel, or for many weights one after the other does */
+    bool packs_late;
+    bool is_stream; /* one pixel after the other, each all panels, which stay in the cache */
+    bool is_far;    /* out is beyond the cache: its lines are fetched while their sums are made */
 } fvi_gather_plan;
 
 /* Output pixels that meet the same taps, all inside the source: images of rows of columns. */

@@ -158,13 +158,18 @@ int fvi_layout_chunk(const fvi_layout *layout, const fv_model *model)
     double image = segment_floats(layout, model) + (double)fvi_image_floats(x);
     for (int i = 0; i < model->n_nodes && layout->has_gradients; i++)
         image += (double)model->node[i].state_per_image / sizeof(float);
-    const double cached = (double)SEGMENT_CHUNK / (image > 1 ? image : 1);
+    /* A block has more, for each of its chunks also adds gradients up; and threads share them best if
+       they are two, four or eight. */
+    const double floats = (double)SEGMENT_CHUNK * (layout->blocks > 0 ? 2 : 1);
+    const double cached = floats / (image > 1 ? image : 1);
     const double packed = segment_packed(layout, model);
     const double chunk = cached > packed ? cached : packed;
+    int even = 1;
     if ((!layout->is_chunked && layout->blocks == 0) || chunk >= model->max_batch)
         return model->max_batch;
-    if (layout->blocks > 0) return (int)chunk + 1; /* next to the batch's arrays it is little */
-    return chunk < 1 ? 1 : (int)chunk;
+    while (even < chunk && even <= model->max_batch / 2)
+        even *= 2;
+    return layout->blocks > 0 ? even : chunk < 1 ? 1 : (int)chunk;
 }
 
 int fvi_layout_chunks(const fvi_layout *layout, int n)
