@@ -164,6 +164,12 @@ static void test_outputs_made_again(void **state)
     assert_true((double)bytes < outputs * 2 / 3); /* and gradients and scratch are in it */
     fv_model_free(m);
     check_net(&memory_tall_net);
+    m = memory_model(&memory_tall_net, 1, 1); /* of one image there is too little to save */
+    assert_ok(fvi_layout_make(&train, m, FVI_TRAIN));
+    assert_true(train.blocks == 0 && train.block[1] == 0 && !train.stays[1] && !train.again[1]);
+    assert_int_equal(train.recall[9], -1);
+    fvi_layout_free(&train);
+    fv_model_free(m);
 }
 
 /* What is not finite is found in a piece, too, and named. */

@@ -8,6 +8,9 @@
 #define BLOCK_WEIGHTS ((size_t)256 * 1024)
 /* Floats of a batch that are to be saved at a time, at least: 1.5 MB. */
 #define BLOCK_FLOATS ((size_t)384 * 1024)
+/* Floats of a batch that all of it is to save, as a share of the weights: below it a step would take
+   longer for little, since weights and Adam's two moments are there in any case. */
+#define BLOCK_SHARE 0.75
 /* Products that may be made again, as a share of those of forward, which are a third of a step's. */
 #define BLOCK_AGAIN 0.15
 
@@ -17,6 +20,7 @@ typedef struct block_search {
     const fv_model *model;
     const fvi_layout_work *work;
     double left;      /* products that may still be made again */
+    double saved;     /* floats of an image that are not kept */
     int *last_reader; /* forward; -1: none */
     int *back_reader; /* the first on the way back; -1: none */
     bool *is_split;   /* a block reads it */
@@ -117,6 +121,7 @@ static void block_make(block_search *search, block_range *r)
     if (r->products <= search->left && r->saved * model->max_batch >= (double)BLOCK_FLOATS) {
         block_number(search, r);
         search->left -= r->products;
+        search->saved += r->saved;
         return;
     }
     for (int i = r->first; i < r->end; i++)
@@ -173,7 +178,21 @@ static void block_find_recalls(block_search *search)
         layout->recall[reader] = i;
         search->is_recalled[home] = true;
         search->left -= products;
+        search->saved += floats;
     }
+}
+
+static void block_forget(const block_search *search)
+{
+    fvi_layout *layout = search->layout;
+    for (int i = 0; i < search->model->n_nodes; i++) {
+        layout->block[i] = 0;
+        layout->stays[i] = layout->again[i] = false;
+        layout->gradients[i] = 0;
+        layout->recall[i] = -1;
+    }
+    layout->blocks = 0;
+    layout->block_gradients = 0;
 }
 
 fv_status fvi_layout_find_blocks(const fvi_layout_work *work)
@@ -194,6 +213,9 @@ fv_status fvi_layout_find_blocks(const fvi_layout_work *work)
         block_find_readers(&search);
         block_find_ranges(&search);
         if (work->layout->blocks > 0) block_find_recalls(&search);
+        if (search.saved * work->model->max_batch <
+            BLOCK_SHARE * (double)work->model->trainable_floats)
+            block_forget(&search);
     }
     fvi_free(search.last_reader);
     fvi_free(search.back_reader);
