@@ -66,6 +66,7 @@ static void *memory_take(size_t bytes, bool is_sparse)
         return madvise(memory, whole, MADV_DONTNEED) == 0 ? memory : memset(memory, 0, bytes);
     }
 #endif
+    (void)is_sparse;
     void *memory = aligned_alloc(MEMORY_ALIGN, bytes);
     return memory ? memset(memory, 0, bytes) : NULL;
 }

@@ -89,9 +89,8 @@ typedef struct fvi_layout {
     int *segment_block; /* by segment */
     int *forth, *back;  /* the segment of forward and of backward; of those that cut: the first */
     int segments, turn; /* how many; which of them ends forward, has the loss and begins backward */
-    bool *
-        is_whole; /* a node is run on the whole batch at once; only in a step of several segments */
-    bool *runs_whole; /* by segment: so are all that are in it */
+    bool *is_whole;     /* run on the whole batch at once; only in a step of several segments */
+    bool *runs_whole;   /* by segment: so are all that are in it */
     size_t *state, *folded;
     int most_inputs;
     bool is_chunked;             /* a batch may come in chunks */
