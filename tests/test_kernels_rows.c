@@ -43,137 +43,31 @@ typedef struct rows_case {
     size_t pieces; /* of the gradient, as documented: some 4 MiB each */
 } rows_case;
 
-#define ROWS_ONE .SH = 1, .SW = 1, .DH = 1, .DW = 1
-
+/* H, W, C, F; KH, KW; strides; dilations; pad_top, pad_left; OH, OW; groups */
 static const rows_case rows_cases[] = {
     /* one kernel row at a time */
-    {{.H = 4,
-      .W = 4,
-      .C = 512,
-      .F = 512,
-      .KH = 3,
-      .KW = 3,
-      ROWS_ONE,
-      .pad_top = 1,
-      .pad_left = 1,
-      .OH = 4,
-      .OW = 4},
-     3,
-     3},
+    {{4, 4, 512, 512, 3, 3, 1, 1, 1, 1, 1, 1, 4, 4, 1}, 3, 3},
     /* two kernel rows, then one */
-    {{.H = 5,
-      .W = 7,
-      .C = 100,
-      .F = 1200,
-      .KH = 3,
-      .KW = 3,
-      ROWS_ONE,
-      .pad_top = 1,
-      .pad_left = 1,
-      .OH = 5,
-      .OW = 7},
-     2,
-     2},
+    {{5, 7, 100, 1200, 3, 3, 1, 1, 1, 1, 1, 1, 5, 7, 1}, 2, 2},
     /* two taps and one of each kernel row; strides, dilation, an uneven padding */
-    {{.H = 9,
-      .W = 8,
-      .C = 600,
-      .F = 602,
-      .KH = 2,
-      .KW = 3,
-      .SH = 2,
-      .SW = 1,
-      .DH = 3,
-      .DW = 2,
-      .pad_top = 2,
-      .pad_left = 3,
-      .OH = 5,
-      .OW = 7},
-     1,
-     4},
+    {{9, 8, 600, 602, 2, 3, 2, 1, 3, 2, 2, 3, 5, 7, 1}, 1, 4},
     /* padding higher than the image */
-    {{.H = 2,
-      .W = 3,
-      .C = 400,
-      .F = 600,
-      .KH = 5,
-      .KW = 2,
-      ROWS_ONE,
-      .pad_top = 4,
-      .pad_left = 0,
-      .OH = 5,
-      .OW = 2},
-     3,
-     3},
+    {{2, 3, 400, 600, 5, 2, 1, 1, 1, 1, 4, 0, 5, 2, 1}, 3, 3},
     /* few channels and very many filters, so that a kernel row is one tap */
-    {{.H = 7,
-      .W = 7,
-      .C = 3,
-      .F = 36000,
-      .KH = 5,
-      .KW = 5,
-      .SH = 2,
-      .SW = 2,
-      .DH = 1,
-      .DW = 1,
-      .pad_top = 2,
-      .pad_left = 2,
-      .OH = 4,
-      .OW = 4},
-     1,
-     5},
+    {{7, 7, 3, 36000, 5, 5, 2, 2, 1, 1, 2, 2, 4, 4, 1}, 1, 5},
     /* the same, a tap too large to be taken with its neighbours */
-    {{.H = 4, .W = 4, .C = 3, .F = 200000, .KH = 2, .KW = 2, ROWS_ONE, .OH = 3, .OW = 3}, 1, 4},
+    {{4, 4, 3, 200000, 2, 2, 1, 1, 1, 1, 0, 0, 3, 3, 1}, 1, 4},
     /* channels of a dense layer */
-    {{.H = 1, .W = 1, .C = 2001, .F = 1400, .KH = 1, .KW = 1, ROWS_ONE, .OH = 1, .OW = 1}, 13, 3},
+    {{1, 1, 2001, 1400, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1}, 13, 3},
     /* the last piece of which is one channel */
-    {{.H = 64, .W = 1, .C = 1025, .F = 1024, .KH = 1, .KW = 1, ROWS_ONE, .OH = 64, .OW = 1}, 1, 2},
+    {{64, 1, 1025, 1024, 1, 1, 1, 1, 1, 1, 0, 0, 64, 1, 1}, 1, 2},
     /* only the last kernel row meets the image, in a piece so small that it is summed in shards */
-    {{.H = 64,
-      .W = 32,
-      .C = 4,
-      .F = 1024,
-      .KH = 257,
-      .KW = 1,
-      .SH = 1,
-      .SW = 1,
-      .DH = 64,
-      .DW = 1,
-      .pad_top = 256 * 64,
-      .OH = 64,
-      .OW = 32},
-     1,
-     2},
+    {{64, 32, 4, 1024, 257, 1, 1, 1, 64, 1, 256 * 64, 0, 64, 32, 1}, 1, 2},
     /* a kernel that covers the image */
-    {{.H = 3, .W = 4, .C = 90, .F = 1200, .KH = 3, .KW = 4, ROWS_ONE, .OH = 1, .OW = 1}, 6, 2},
+    {{3, 4, 90, 1200, 3, 4, 1, 1, 1, 1, 0, 0, 1, 1, 1}, 6, 2},
     /* all of it at once */
-    {{.H = 6,
-      .W = 6,
-      .C = 64,
-      .F = 64,
-      .KH = 3,
-      .KW = 3,
-      ROWS_ONE,
-      .pad_top = 1,
-      .pad_left = 1,
-      .OH = 6,
-      .OW = 6},
-     2,
-     1},
-    {{.H = 6,
-      .W = 6,
-      .C = 1024,
-      .F = 1024,
-      .KH = 3,
-      .KW = 3,
-      ROWS_ONE,
-      .pad_top = 1,
-      .pad_left = 1,
-      .OH = 6,
-      .OW = 6,
-      .groups = 8},
-     1,
-     1},
+    {{6, 6, 64, 64, 3, 3, 1, 1, 1, 1, 1, 1, 6, 6, 1}, 2, 1},
+    {{6, 6, 1024, 1024, 3, 3, 1, 1, 1, 1, 1, 1, 6, 6, 8}, 1, 1},
 };
 
 typedef struct rows_arrays {
@@ -276,11 +170,23 @@ static void test_rows_of_no_image(void **state)
     rows_free(&a);
 }
 
+/* A kernel that no memory holds is not looked at piece by piece before it is refused. */
+static void test_too_many_pieces(void **state)
+{
+    (void)state;
+    const fvi_conv g = {30000, 30000, 1000, 1000, 30000, 30000, 1, 1, 1, 1, 9, 9, 19, 19, 1};
+    bool is_usable;
+    size_t floats;
+    assert_true(fvi_conv_piece(&g, 0) == fvi_conv_rows(&g));
+    (void)fvi_conv_scratch(&floats, fvi_kernels_at(0, &is_usable), &g, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows_make_the_whole),
         cmocka_unit_test(test_rows_of_no_image),
+        cmocka_unit_test(test_too_many_pieces),
     };
     if (fvi_threads_new(&pools[1], 3) != FV_OK) return 1;
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);

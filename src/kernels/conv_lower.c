@@ -7,6 +7,7 @@
 #define CONV_SUM_ROWS 48    /* floats of a kernel row that a weight gradient may take as one tap */
 #define CONV_GROUP_MOST 256 /* floats from output to output: few, so that zeros cost little */
 #define CONV_PIECE ((size_t)1024 * 1024) /* floats of a weight gradient that are made at a time */
+#define CONV_PIECES 4096                 /* of a kernel that memory may hold: each is planned for */
 
 /* A geometry in its simplest form. */
 static fvi_conv_shape conv_shape(const fvi_conv *g, int N)
@@ -142,7 +143,7 @@ size_t fvi_conv_piece(const fvi_conv *g, size_t first)
 {
     const size_t all = fvi_conv_rows(g), C = (size_t)g->C, F = (size_t)g->F;
     const size_t most = F < CONV_PIECE ? CONV_PIECE / F : 1, kernel_row = (size_t)g->KW * C;
-    if (g->groups > 1 || all <= most) return all - first;
+    if (g->groups > 1 || all <= most || all / most > CONV_PIECES) return all - first;
     if (all == C) return most < all - first ? most : all - first;
     if (kernel_row <= most) {
         const size_t rows = most / kernel_row * kernel_row;

@@ -3,7 +3,6 @@
    far. */
 #include "model/model_internal.h"
 
-#define SEGMENT_ALIGN 16 /* floats: 64 bytes */
 /* Floats of one chunk's pictures, activations and gradients: 1.5 MB, which the second-level caches of
    today's servers hold. Keras's small networks take 1.3 to 1.5 times as long with no chunks at all;
    from 1 to 2 MB there is nothing between them, above it goes down. */
@@ -208,9 +207,8 @@ static void segment_folded(fvi_layout *layout, const fv_model *model)
         const fvi_node *node = &model->node[i];
         if (layout->norm[i] < 0) continue;
         const size_t channels = (size_t)node->y_shape.dim[node->y_shape.rank - 1];
-        const size_t floats = node->weight[0].count + channels + SEGMENT_ALIGN - 1;
         layout->folded[i] = layout->folded_floats;
-        layout->folded_floats += floats - floats % SEGMENT_ALIGN;
+        layout->folded_floats += fvi_model_aligned(node->weight[0].count + channels);
         if (channels > widest) widest = channels;
     }
     layout->fold_channels = widest;
