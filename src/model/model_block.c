@@ -10,7 +10,7 @@
 #define BLOCK_FLOATS ((size_t)384 * 1024)
 /* Floats of a batch that all of it is to save, as a share of the weights: below it a step would take
    longer for little, since weights and Adam's two moments are there in any case. */
-#define BLOCK_SHARE 0.75
+#define BLOCK_SHARE 0.2
 /* Products that may be made again, as a share of those of forward, which are a third of a step's. */
 #define BLOCK_AGAIN 0.15
 
@@ -95,17 +95,18 @@ static void block_find_again(const block_search *search, block_range *r)
 static void block_number(const block_search *search, const block_range *r)
 {
     fvi_layout *layout = search->layout;
-    size_t floats = 0;
-    layout->blocks++;
+    fvi_block *block = &layout->block_list[++layout->blocks];
+    *block = (fvi_block){.first = r->first, .last = r->end - 1, .weight = FVI_NOWHERE};
     for (int i = r->first; i < r->end; i++) {
         const fvi_node *node = &search->model->node[i];
         layout->block[i] = layout->blocks;
-        layout->gradients[i] = floats;
-        floats += fvi_model_gradients(node);
+        block->weights += fvi_model_gradients(node);
+        for (int k = 0; k < node->n_weights; k++)
+            if (!node->weight[k].is_state && node->weight[k].offset < block->weight)
+                block->weight = node->weight[k].offset;
         for (int k = 0; k < node->n_inputs; k++)
             search->is_split[layout->home[node->input[k]]] = true;
     }
-    if (floats > layout->block_gradients) layout->block_gradients = floats;
 }
 
 /* Makes a block of it if that pays. */
@@ -188,11 +189,9 @@ static void block_forget(const block_search *search)
     for (int i = 0; i < search->model->n_nodes; i++) {
         layout->block[i] = 0;
         layout->stays[i] = layout->again[i] = false;
-        layout->gradients[i] = 0;
         layout->recall[i] = -1;
     }
     layout->blocks = 0;
-    layout->block_gradients = 0;
 }
 
 fv_status fvi_layout_find_blocks(const fvi_layout_work *work)

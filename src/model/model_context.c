@@ -9,7 +9,7 @@
 
 /* What is allocated, in floats but for the states' bytes. */
 typedef struct context_sizes {
-    int lanes;
+    int lanes, guests; /* a guest's floats and gradients are not its own but the batch's */
     size_t floats, gradients, states, folded, sums, lists; /* lists: bytes of all others */
     size_t batch, batch_states, batch_sums;                /* batch_sums: doubles */
 } context_sizes;
@@ -22,36 +22,14 @@ static int context_parts(const fvi_layout *layout, const fv_model *model)
     return chunks < FVI_PARTS ? chunks : FVI_PARTS;
 }
 
-/* Floats of a kernel's gradient that are held at a time. */
-static size_t context_piece(const fvi_layout *layout, const fvi_node *node, int id)
-{
-    const fvi_weight *kernel = &node->weight[0];
-    if (!node->op->piece || layout->pool[id] >= 0) return kernel->count;
-    const size_t columns = (size_t)kernel->shape.dim[kernel->shape.rank - 1];
-    size_t most = 0;
-    for (size_t first = 0, rows; first < kernel->count / columns; first += rows) {
-        rows = node->op->piece(node, first);
-        if (rows > most) most = rows;
-    }
-    return most * columns;
-}
-
-/* Gradients of weights: of all, or of the layer that has most at a time; those of blocks have their own
-   place. */
+/* Gradients of all weights, or of those of a block. */
 static size_t context_gradients(const fvi_layout *layout, const fv_model *model)
 {
     size_t most = 0;
     if (!layout->has_gradients) return 0;
     if (layout->use == FVI_LOOK || layout->is_chunked) return model->trainable_floats;
-    for (int i = 0; i < model->n_nodes; i++) {
-        const fvi_node *node = &model->node[i];
-        size_t floats = fvi_model_gradients(node);
-        if (floats == 0 || layout->block[i] > 0) continue;
-        if (!node->weight[0].is_state)
-            floats -= fvi_model_aligned(node->weight[0].count) -
-                      fvi_model_aligned(context_piece(layout, node, i));
-        if (floats > most) most = floats;
-    }
+    for (int i = 1; i <= layout->blocks; i++)
+        if (layout->block_list[i].weights > most) most = layout->block_list[i].weights;
     return most;
 }
 
@@ -60,10 +38,13 @@ static fv_status context_measure(context_sizes *sizes, const fvi_layout *layout,
 {
     const int parts = context_parts(layout, model);
     const size_t n = (size_t)model->n_nodes;
-    *sizes = (context_sizes){.lanes = 1, .gradients = context_gradients(layout, model)};
-    if (layout->blocks == 0) sizes->floats = layout->floats * (size_t)layout->chunk; /* it fits */
+    *sizes = (context_sizes){.lanes = 1,
+                             .guests = layout->blocks > 0,
+                             .floats = layout->floats * (size_t)layout->chunk, /* it fits */
+                             .gradients = context_gradients(layout, model)};
     if (layout->use == FVI_PREDICT && sizes->floats <= CONTEXT_LANE) sizes->lanes = threads;
-    if (parts > 0) sizes->lanes = threads < parts ? threads : parts;
+    const int side = layout->blocks > 0 ? fvi_layout_chunks(layout, model->max_batch) : parts;
+    if (side > 0) sizes->lanes = threads < side ? threads : side;
     const size_t lane = sizes->floats + layout->scratch + sizes->gradients;
     const size_t most = lane < CONTEXT_LANES ? CONTEXT_LANES / (lane + 1) + 1 : 1;
     if ((size_t)sizes->lanes > most) sizes->lanes = (int)most;
@@ -84,15 +65,17 @@ static fv_status context_measure(context_sizes *sizes, const fvi_layout *layout,
 
 static fv_status context_count(size_t *bytes, const context_sizes *sizes, const fvi_layout *layout)
 {
-    size_t all = 4 * CONTEXT_ALIGN, once = 2 * CONTEXT_ALIGN;
-    bool fits = fvi_sum(&all, all, sizes->floats) && fvi_sum(&all, all, layout->scratch) &&
-                fvi_sum(&all, all, sizes->gradients) && fvi_mul(&all, all, sizeof(float)) &&
-                fvi_sum(&all, all, sizes->states) && fvi_mul(&all, all, (size_t)sizes->lanes) &&
-                fvi_sum(&once, once, sizes->folded) && fvi_sum(&once, once, sizes->sums) &&
-                fvi_sum(&once, once, sizes->batch) && fvi_sum(&once, once, sizes->batch_sums) &&
+    const size_t lanes = (size_t)sizes->lanes, owners = (size_t)(sizes->lanes - sizes->guests);
+    size_t own = 2 * CONTEXT_ALIGN, all = 2 * CONTEXT_ALIGN, once = 2 * CONTEXT_ALIGN;
+    bool fits = fvi_sum(&own, own, sizes->floats) && fvi_sum(&own, own, sizes->gradients) &&
+                fvi_mul(&own, own, owners * sizeof(float)) && fvi_sum(&all, all, layout->scratch) &&
+                fvi_mul(&all, all, sizeof(float)) && fvi_sum(&all, all, sizes->states) &&
+                fvi_mul(&all, all, lanes) && fvi_sum(&once, once, sizes->folded) &&
+                fvi_sum(&once, once, sizes->sums) && fvi_sum(&once, once, sizes->batch) &&
+                fvi_sum(&once, once, sizes->batch_sums) &&
                 fvi_sum(&once, once, sizes->batch_sums) && fvi_mul(&once, once, sizeof(float)) &&
                 fvi_sum(&once, once, sizes->batch_states) && fvi_sum(&once, once, sizes->lists) &&
-                fvi_sum(bytes, all, once);
+                fvi_sum(&all, all, own) && fvi_sum(bytes, all, once);
     return fits ? FV_OK : fvi_fail(FV_E_SHAPE, "the model's activations are too many to count");
 }
 
@@ -120,25 +103,29 @@ static fv_status context_check_memory(const context_sizes *sizes, const fv_conte
                     fvi_model_bytes_text(limit_text, limit));
 }
 
-/* Each block has a line to spare, so that a vector may read past the last number. */
+/* Each array has a line to spare, so that a vector may read past the last number. */
 static bool context_allocate_lane(fvi_lane *lane, const context_sizes *sizes,
-                                  const fvi_layout *layout, size_t n)
+                                  const fvi_layout *layout, size_t n, bool is_guest)
 {
     const size_t lists = (size_t)layout->most_inputs;
-    lane->floats = fvi_alloc(sizes->floats + CONTEXT_ALIGN, sizeof(float), "activations");
     lane->scratch = fvi_alloc_sparse(layout->scratch + CONTEXT_ALIGN, sizeof(float), "scratch");
     lane->x = fvi_alloc(lists, sizeof *lane->x, "inputs");
     lane->dx = fvi_alloc(lists, sizeof *lane->dx, "inputs");
     lane->adds = fvi_alloc(lists, sizeof *lane->adds, "inputs");
     lane->is_begun = fvi_alloc(n, sizeof *lane->is_begun, "a plan");
-    if (!lane->floats || !lane->scratch || !lane->x || !lane->dx || !lane->adds || !lane->is_begun)
-        return false;
+    if (!lane->scratch || !lane->x || !lane->dx || !lane->adds || !lane->is_begun) return false;
+    if (!is_guest) {
+        lane->floats = fvi_alloc(sizes->floats + CONTEXT_ALIGN, sizeof(float), "activations");
+        if (!lane->floats) return false;
+    }
+    if (!is_guest && sizes->gradients > 0) {
+        lane->gradients =
+            fvi_alloc(sizes->gradients + CONTEXT_ALIGN, sizeof(float), "weight gradients");
+        if (!lane->gradients) return false;
+    }
     if (!layout->has_gradients) return true;
-    lane->gradients =
-        fvi_alloc(sizes->gradients + CONTEXT_ALIGN, sizeof(float), "weight gradients");
     lane->states = fvi_alloc(sizes->states, 1, "layer states");
-    lane->into = lane->gradients;
-    return lane->gradients && lane->states;
+    return lane->states != NULL;
 }
 
 static fv_status context_allocate(fv_context *context, const context_sizes *sizes)
@@ -147,8 +134,9 @@ static fv_status context_allocate(fv_context *context, const context_sizes *size
     context->lane = fvi_alloc((size_t)sizes->lanes, sizeof *context->lane, "a context");
     if (!context->lane) return FV_E_MEMORY;
     for (; is_made && context->lanes < sizes->lanes; context->lanes++)
-        is_made = context_allocate_lane(&context->lane[context->lanes], sizes, &context->layout,
-                                        (size_t)context->model->n_nodes);
+        is_made =
+            context_allocate_lane(&context->lane[context->lanes], sizes, &context->layout,
+                                  (size_t)context->model->n_nodes, context->lanes < sizes->guests);
     if (is_made && sizes->folded > 0)
         is_made = (context->folded = fvi_alloc(sizes->folded, sizeof(float), "weights")) != NULL;
     if (is_made && sizes->sums > 0)
@@ -222,21 +210,20 @@ void fv_context_free(fv_context *context)
 
 /* ---- Where a node's arrays lie ---- */
 
-/* At so many floats of an image in the lane's own block, or in that of the batch. */
+/* At so many floats of an image in a lane's own memory, or in the batch's. */
 static float *context_array(const fv_context *context, const fvi_lane *lane, int home, size_t at,
                             bool crosses)
 {
     const fv_model *model = context->model;
+    const fvi_layout *layout = &context->layout;
     const size_t batch = (size_t)model->max_batch;
     if (at == FVI_NOWHERE) return NULL;
-    const int block = context->layout.block[home];
-    if (!crosses && block > 0) {
-        float *floats = context->batch + context->layout.block_floats[block] * batch;
-        return floats + at * (size_t)context->layout.chunk;
-    }
-    if (!crosses) return lane->floats + at * (size_t)context->layout.chunk;
-    return context->batch + at * batch +
-           (size_t)lane->first * fvi_image_floats(&model->node[home].y_shape);
+    if (crosses)
+        return context->batch + at * batch +
+               (size_t)lane->first * fvi_image_floats(&model->node[home].y_shape);
+    float *own = lane->floats;
+    if (!own) own = context->batch + layout->block_list[layout->block[home]].at * batch;
+    return own + at * (size_t)layout->chunk;
 }
 
 float *fvi_lane_y(const fv_context *context, const fvi_lane *lane, int id)
@@ -270,4 +257,11 @@ void *fvi_lane_state(const fv_context *context, const fvi_lane *lane, int id)
     if (layout->segments == 1) return lane->states + layout->state[id];
     return context->states + layout->state[id] +
            (size_t)lane->first * context->model->node[id].state_per_image;
+}
+
+float *fvi_lane_gradients(const fv_context *context, const fvi_lane *lane, int id)
+{
+    const fvi_layout *layout = &context->layout;
+    float *floats = layout->blocks > 0 ? context->batch : lane->floats;
+    return floats + layout->gradients[id] * (size_t)context->model->max_batch;
 }

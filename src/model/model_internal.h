@@ -51,6 +51,19 @@ typedef enum fvi_use {
 
 #define FVI_NOWHERE SIZE_MAX
 
+/* Of a large model, whose weights move layer by layer: neighbouring layers that are run on a few images at
+   a time, forward, and again on the way back, when what they gave is there no more. Each has a segment of
+   its own each way. */
+typedef struct fvi_block {
+    int first, last; /* nodes */
+    size_t weight;   /* the first of its trainable weights, which follow one another */
+    size_t weights;  /* and how many floats they are */
+    size_t floats;   /* of an image, that a chunk needs */
+    /* Where these begin, in floats of an image of the batch: the memory of its chunks; the sum of their
+       gradients, which those of a chunk follow. Chunks beside the first have their own. */
+    size_t at, sums;
+} fvi_block;
+
 /* Who runs and where everything goes, before there is any memory. Lists are by node; offsets of y
    and dy are in floats of one image, of states in bytes of a chunk. */
 typedef struct fvi_layout {
@@ -71,22 +84,18 @@ typedef struct fvi_layout {
     bool *y_crosses, *dy_crosses; /* likewise: lives longer than a segment, so it is the batch's */
     /* A step of training in chunks is cut where a layer needs the batch: all chunks are done with a
        segment before one begins the next. Such a layer is in two of them each way, in turns. */
-    bool *cuts; /* this node does */
-    /* A large model, whose weights move layer by layer, may have blocks: layers that are run on a few
-       images at a time, forward, and again on the way back, when what they gave is there no more. A
-       segment each way for each of them. */
-    int *block;        /* the node's, from 1 on; 0: none */
-    bool *stays;       /* by home: only its own block reads it */
-    bool *again;       /* this node of a block is run again */
-    size_t *gradients; /* floats before its weights' in those of its block */
+    bool *cuts;            /* this node does */
+    int *block;            /* the node's, from 1 on; 0: none */
+    bool *stays;           /* by home: only its own block reads it */
+    bool *again;           /* this node of a block is run again */
+    fvi_block *block_list; /* by block; number 0 is nobody's */
     int blocks;
+    int *segment_block; /* by segment */
     /* a node without a block that is run again right before this one's backward; -1: none */
     int *recall;
-    size_t block_gradients; /* floats of those of the largest */
-    /* by block: floats of an image of the batch before what its chunks use; before their sum of
-       gradients, which those of a chunk follow */
-    size_t *block_floats, *block_sums;
-    int *segment_block; /* by segment */
+    /* where the gradients of a node's weights lie meanwhile, if they are used up as soon as they are
+       there: as y and dy */
+    size_t *gradients;
     int *forth, *back;  /* the segment of forward and of backward; of those that cut: the first */
     int segments, turn; /* how many; which of them ends forward, has the loss and begins backward */
     bool *is_whole;     /* run on the whole batch at once; only in a step of several segments */
@@ -109,17 +118,19 @@ typedef struct fvi_layout_work {
     int *readers; /* by home: how many read it, the caller of the output among them */
     int *writer;  /* by home: the node that is run to write it */
     bool *needed; /* by node: weights stand before it, or in it, so that it has a gradient */
-    struct fvi_layout_span *y, *dy; /* by home; model_layout.c's own */
+    struct fvi_span *y, *dy; /* by home */
 } fvi_layout_work;
 
 /* The memory that one chunk of images is run in. */
 typedef struct fvi_lane {
     fvi_threads *threads; /* that layers may use */
-    float *floats, *scratch;
+    float *floats;        /* NULL: those of a block lie in the batch's memory */
+    float *scratch;
     unsigned char *states;
-    float *gradients; /* of weights: of all, or of a layer at a time */
-    float *into;      /* where those of this run go */
-    float *sum;       /* where they are added up */
+    float *gradients;   /* of weights: of all, or of a block; NULL: they lie among the floats */
+    float *into;        /* where those of this run go */
+    float *sum;         /* where they are added up */
+    size_t into_weight; /* the weight whose gradient comes first there */
     const float *input;
     const float **x; /* room for the longest list of inputs: what one run is given */
     float **dx;
@@ -147,7 +158,7 @@ struct fv_context {
     bool training; /* and whether it was one for training */
     bool logits;
     uint32_t step;
-    int statistics; /* as in fvi_run; whoever sets it sets it back to 0 */
+    int statistics; /* as in fvi_run; whoever sets it, sets it back to 0 */
 };
 
 /* What a step of training asks of the trainer. */
@@ -204,12 +215,13 @@ fv_status fvi_context_make(fv_context **context, const fv_model *model, fvi_thre
 float *fvi_lane_y(const fv_context *context, const fvi_lane *lane, int id);
 float *fvi_lane_dy(const fv_context *context, const fvi_lane *lane, int id);
 void *fvi_lane_state(const fv_context *context, const fvi_lane *lane, int id);
+/* Those of its weights, where they are used up as soon as they are there. */
+float *fvi_lane_gradients(const fv_context *context, const fvi_lane *lane, int id);
 /* What a node that takes a max pooling along keeps of its input: as many as outputs. */
 float *fvi_lane_peaks(const fv_context *context, const fvi_lane *lane, int id);
 /* model_run.c: cannot fail, do not allocate */
 
-/* Up to a chunk of images, forward. A context to train takes a whole batch; only the moving statistics
-   are left of it, and NULL is returned. */
+/* Up to a chunk of images, forward; not in a context to train. */
 const float *fvi_context_forward(fv_context *context, const float *x, int n, bool training,
                                  bool logits, uint32_t step);
 float *fvi_context_output_gradient(
@@ -217,6 +229,10 @@ float *fvi_context_output_gradient(
 void fvi_context_backward(fv_context *context);
 /* Any number of images into y [n, outputs]. */
 void fvi_context_predict(fv_context *context, float *y, const float *x, int n, bool logits);
+/* model_train.c: likewise, in a context to train */
+
+/* Forward, of a batch of up to max_batch images, for the moving statistics alone; number as in fvi_run. */
+void fvi_context_statistics(fv_context *context, const float *x, int n, int number, uint32_t step);
 /* A step on a batch of up to max_batch images; false: one of the lesson's answers was. */
 bool fvi_context_train(fv_context *context, const float *x, int n, bool logits, uint32_t step,
                        const fvi_lesson *lesson);

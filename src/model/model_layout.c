@@ -1,40 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /* Layouts: how long each activation, gradient and state lives, and where it lies meanwhile. */
-#include "model/model_internal.h"
+#include "model/model_span.h"
 
 #include <stdlib.h>
 
-#define LAYOUT_ALIGN 16 /* floats: 64 bytes */
-#define LAYOUT_MANY 4096
-
-/* One array, from the step that writes it to the last that reads it. Forward of node i is step i,
-   the loss step n_nodes, backward of node i step 2 * n_nodes - i. */
-typedef struct fvi_layout_span {
-    size_t *to; /* gets the offset */
-    int first, last;
-    int hole_first, hole_last;       /* between these it is free; hole_last 0: it never is */
-    int first_segment, last_segment; /* that write or read it */
-    int block;                       /* that it stays in; 0: none */
-    size_t size, offset;             /* floats of one image */
-} layout_span;
-
 /* ---- How long everything lives ---- */
 
-static bool layout_size(layout_span *span, const fvi_node *node)
+static bool layout_size(fvi_span *span, const fvi_node *node)
 {
-    size_t floats;
-    if (!fvi_sum(&floats, fvi_image_floats(&node->y_shape), LAYOUT_ALIGN - 1)) return false;
-    span->size = floats - floats % LAYOUT_ALIGN;
-    return true;
+    const size_t floats = fvi_image_floats(&node->y_shape);
+    span->size = fvi_model_aligned(floats);
+    return span->size >= floats;
 }
 
-static void layout_from(layout_span *span, int step, int segment)
+static void layout_from(fvi_span *span, int step, int segment)
 {
     span->first = step;
     span->first_segment = segment;
 }
 
-static void layout_until(layout_span *span, int step, int segment)
+static void layout_until(fvi_span *span, int step, int segment)
 {
     if (step > span->last) span->last = step;
     if (segment > span->last_segment) span->last_segment = segment;
@@ -67,7 +52,7 @@ static void layout_live_forth(const fvi_layout_work *work)
         const fvi_node *node = &model->node[i];
         const int segment = layout_forth(layout, i);
         if (!layout->is_run[i]) continue;
-        layout_span *y = &work->y[layout->home[i]];
+        fvi_span *y = &work->y[layout->home[i]];
         layout_from(y, i, segment);
         layout_until(y, i, segment);
         if (layout->adds[i] >= 0) layout_until(&work->y[layout->home[layout->adds[i]]], i, segment);
@@ -84,7 +69,7 @@ static void layout_live_recalled(const fvi_layout_work *work)
     const fv_model *model = work->model;
     for (int i = 0; i < model->n_nodes && layout->blocks > 0; i++) {
         if (layout->recall[i] < 0) continue;
-        layout_span *y = &work->y[layout->home[layout->recall[i]]];
+        fvi_span *y = &work->y[layout->home[layout->recall[i]]];
         y->hole_first = y->last;
         y->hole_last = 2 * model->n_nodes - i;
     }
@@ -121,14 +106,14 @@ static void layout_live_gradients(fvi_layout_work *work)
     for (int i = model->n_nodes - 1; i >= 0; i--) {
         const fvi_node *node = &model->node[i];
         if (!layout->is_run[i]) continue;
-        layout_span *dy = &work->dy[layout->home[i]];
+        fvi_span *dy = &work->dy[layout->home[i]];
         const int segment = layout_back(layout, i);
         if (dy->first == 0) layout_from(dy, end - i, segment);
         layout_until(dy, end - i, segment);
         if (layout->pool[i] >= 0)
             layout_until(&work->dy[layout->home[layout->pool[i]]], end - i, segment);
         for (int k = 0; k < node->n_inputs && work->needed[i]; k++) {
-            layout_span *dx = &work->dy[layout->home[node->input[k]]];
+            fvi_span *dx = &work->dy[layout->home[node->input[k]]];
             if (dx->first == 0) layout_from(dx, end - i, segment);
         }
     }
@@ -151,80 +136,10 @@ static void layout_share_gradients(fvi_layout_work *work, int *shared)
     }
 }
 
-/* ---- Places: memory is used again once the last reader is done ---- */
-
-/* Floats times steps: what is large and lives long is hardest to place. */
-static int layout_by_area(const void *left, const void *right)
-{
-    const layout_span *a = left, *b = right;
-    const double in_a = (double)a->size * (1 + a->last - a->first);
-    const double in_b = (double)b->size * (1 + b->last - b->first);
-    if (in_a < in_b || in_b < in_a) return in_a < in_b ? 1 : -1;
-    return a->first < b->first ? -1 : a->first > b->first;
-}
-
-static int layout_by_step(const void *left, const void *right)
-{
-    const layout_span *a = left, *b = right;
-    if (a->first != b->first) return a->first < b->first ? -1 : 1;
-    return a->size < b->size ? 1 : a->size > b->size ? -1 : 0;
-}
-
-static bool layout_is_apart(const layout_span *a, const layout_span *b)
-{
-    if (a->last < b->first || b->last < a->first) return true;
-    const bool in_hole = a->hole_first < b->first && b->last < a->hole_last;
-    const bool of_hole = b->hole_first < a->first && a->last < b->hole_last;
-    return in_hole || of_hole;
-}
-
-/* The smallest gap between the spans that live at the same time; `placed` is sorted by offset. */
-static bool layout_fit(layout_span *span, const layout_span *const *placed, int n)
-{
-    size_t end = 0, best = FVI_NOWHERE, best_gap = FVI_NOWHERE;
-    for (int i = 0; i < n; i++) {
-        const layout_span *other = placed[i];
-        if (layout_is_apart(span, other)) continue;
-        if (other->offset > end && other->offset - end >= span->size &&
-            other->offset - end < best_gap) {
-            best = end;
-            best_gap = other->offset - end;
-        }
-        if (other->offset + other->size > end) end = other->offset + other->size;
-    }
-    span->offset = best == FVI_NOWHERE ? end : best;
-    size_t after;
-    return fvi_sum(&after, span->offset, span->size);
-}
-
-/* Best fit, the largest area first. With very many layers in order of steps instead, which wastes a
-   little more memory but needs to look only at the spans that are alive. */
-static bool layout_place(layout_span *span, const layout_span **placed, int n, size_t *total)
-{
-    const bool in_order = n > LAYOUT_MANY;
-    int count = 0;
-    if (n > 0) qsort(span, (size_t)n, sizeof *span, in_order ? layout_by_step : layout_by_area);
-    for (int i = 0; i < n; i++) {
-        if (in_order) {
-            int alive = 0;
-            for (int k = 0; k < count; k++) {
-                if (placed[k]->last >= span[i].first) placed[alive++] = placed[k];
-            }
-            count = alive;
-        }
-        if (!layout_fit(&span[i], placed, count)) return false;
-        int at = count++;
-        for (; at > 0 && placed[at - 1]->offset > span[i].offset; at--)
-            placed[at] = placed[at - 1];
-        placed[at] = &span[i];
-        if (span[i].offset + span[i].size > *total) *total = span[i].offset + span[i].size;
-        *span[i].to = span[i].offset;
-    }
-    return true;
-}
+/* ---- Which arrays there are ---- */
 
 /* Is it an array of the batch, not of a chunk? */
-static bool layout_crosses(const fvi_layout *layout, const layout_span *span)
+static bool layout_crosses(const fvi_layout *layout, const fvi_span *span)
 {
     return span->first_segment < span->last_segment || layout->runs_whole[span->first_segment];
 }
@@ -237,14 +152,14 @@ static bool layout_has_peaks(const fvi_layout_work *work, int i)
            layout->home[layout->pool[i]] == layout->home[i];
 }
 
-static fv_status layout_list_peaks(fvi_layout_work *work, layout_span *span, int *count)
+static fv_status layout_list_peaks(fvi_layout_work *work, fvi_span *span, int *count)
 {
     fvi_layout *layout = work->layout;
     const fv_model *model = work->model;
     for (int i = 0; i < model->n_nodes; i++) {
         if (!layout_has_peaks(work, i)) continue;
-        layout_span *peaks = &span[(*count)++];
-        *peaks = (layout_span){.to = &layout->y[i]};
+        fvi_span *peaks = &span[(*count)++];
+        *peaks = (fvi_span){.to = &layout->y[i], .block = layout->block[i]};
         if (!layout_size(peaks, &model->node[layout->home[i]])) return FV_E_SHAPE;
         layout_from(peaks, i, layout_forth(layout, i));
         layout_until(peaks, 2 * model->n_nodes - i, layout_back(layout, i));
@@ -254,8 +169,7 @@ static fv_status layout_list_peaks(fvi_layout_work *work, layout_span *span, int
 }
 
 /* All arrays that there are, as one list of spans. */
-static fv_status layout_list(fvi_layout_work *work, const int *shared, layout_span *span,
-                             int *count)
+static fv_status layout_list(fvi_layout_work *work, const int *shared, fvi_span *span, int *count)
 {
     fvi_layout *layout = work->layout;
     const fv_model *model = work->model;
@@ -283,30 +197,29 @@ static fv_status layout_list(fvi_layout_work *work, const int *shared, layout_sp
     return layout_list_peaks(work, span, count);
 }
 
-/* The first step of the block that is run in this step, or its last: its chunks are one after the
-   other. Without a block the step itself. */
+/* The first step of the block that is run in this step, or its last: its chunks are run in turns. Without
+   a block the step itself. */
 static int layout_block_step(const fvi_layout_work *work, int step, bool is_last)
 {
-    const int *block = work->layout->block, n = work->model->n_nodes;
+    const fvi_layout *layout = work->layout;
+    const int n = work->model->n_nodes;
     const bool is_back = step > n;
-    int i = is_back ? 2 * n - step : step;
-    if (step == n || block[i] == 0) return step;
-    const int towards = is_back == is_last ? -1 : 1;
-    while (i + towards >= 0 && i + towards < n && block[i + towards] == block[i])
-        i += towards;
-    return is_back ? 2 * n - i : i;
+    if (step == n || layout->block[is_back ? 2 * n - step : step] == 0) return step;
+    const fvi_block *block = &layout->block_list[layout->block[is_back ? 2 * n - step : step]];
+    if (is_back) return 2 * n - (is_last ? block->first : block->last);
+    return is_last ? block->last : block->first;
 }
 
 /* The batch's come last, and their time is counted in segments, or in steps where a block is one. How
    many they are. */
-static int layout_split(const fvi_layout_work *work, layout_span *span, int n)
+static int layout_split(const fvi_layout_work *work, fvi_span *span, int n)
 {
     const fvi_layout *layout = work->layout;
     int crossing = 0;
     for (int i = n - 1; i >= 0; i--) {
         if (!layout_crosses(layout, &span[i])) continue;
-        const layout_span last = span[n - ++crossing];
-        layout_span *one = &span[n - crossing];
+        const fvi_span last = span[n - ++crossing];
+        fvi_span *one = &span[n - crossing];
         *one = span[i];
         span[i] = last;
         const bool has_blocks = layout->blocks > 0;
@@ -318,54 +231,89 @@ static int layout_split(const fvi_layout_work *work, layout_span *span, int n)
 
 static int layout_by_block(const void *left, const void *right)
 {
-    const layout_span *a = left, *b = right;
+    const fvi_span *a = left, *b = right;
     return a->block < b->block ? -1 : a->block > b->block;
 }
 
-/* What is of chunks: each block uses the same memory. */
-static bool layout_place_chunks(fvi_layout *layout, layout_span *span, const layout_span **placed,
-                                int n)
+/* What is of chunks: each block by itself. */
+static bool layout_place_chunks(fvi_layout *layout, fvi_span *span, const fvi_span **placed, int n)
 {
     if (n > 0) qsort(span, (size_t)n, sizeof *span, layout_by_block);
     for (int first = 0, end; first < n; first = end) {
+        size_t floats = 0;
         for (end = first + 1; end < n && span[end].block == span[first].block;)
             end++;
-        if (!layout_place(span + first, placed, end - first, &layout->floats)) return false;
+        if (!fvi_span_place(span + first, placed, end - first, &floats)) return false;
+        if (layout->blocks > 0) layout->block_list[span[first].block].floats = floats;
+        if (floats > layout->floats) layout->floats = floats;
     }
     return true;
 }
 
+/* So many floats, of each image of the batch. */
+static size_t layout_share(const fvi_layout_work *work, size_t floats)
+{
+    const size_t batch = (size_t)work->model->max_batch;
+    return fvi_model_aligned(floats / batch + (floats % batch != 0));
+}
+
 /* The memory of a block's chunks is the batch's, while the block is run: there and back. And on the way
    back the gradients of its weights. */
-static int layout_list_blocks(const fvi_layout_work *work, layout_span *span)
+static int layout_list_blocks(const fvi_layout_work *work, fvi_span *span)
 {
     fvi_layout *layout = work->layout;
-    const int n = work->model->n_nodes;
-    const size_t batch = (size_t)work->model->max_batch;
-    const size_t floats = layout->floats * (size_t)layout->chunk + batch - 1;
-    const size_t sums = 2 * layout->block_gradients + batch - 1;
+    const int end = 2 * work->model->n_nodes;
     int count = 0;
-    for (int i = 0; i < n; i++) {
-        const int block = layout->block[i];
-        if (block == 0 || (i > 0 && layout->block[i - 1] == block)) continue;
-        const int last = layout_block_step(work, i, true);
-        span[count++] = (layout_span){.to = &layout->block_floats[block],
-                                      .first = i,
-                                      .hole_first = last,
-                                      .hole_last = 2 * n - last,
-                                      .last = 2 * n - i,
-                                      .size = fvi_model_aligned(floats / batch)};
-        span[count++] = (layout_span){.to = &layout->block_sums[block],
-                                      .first = 2 * n - last,
-                                      .last = 2 * n - i,
-                                      .size = fvi_model_aligned(sums / batch)};
+    for (int i = 1; i <= layout->blocks; i++) {
+        fvi_block *block = &layout->block_list[i];
+        const size_t floats = block->floats * (size_t)layout->chunk;
+        span[count++] = (fvi_span){.to = &block->at,
+                                   .first = block->first,
+                                   .hole_first = block->last,
+                                   .hole_last = end - block->last,
+                                   .last = end - block->first,
+                                   .size = layout_share(work, floats)};
+        span[count++] = (fvi_span){.to = &block->sums,
+                                   .first = end - block->last,
+                                   .last = end - block->first,
+                                   .size = layout_share(work, 2 * block->weights)};
     }
     return count;
 }
 
+/* Floats of gradients that a node gives at a time: of a kernel in pieces, that of the largest. */
+static size_t layout_gradients(const fvi_layout *layout, const fvi_node *node, int i)
+{
+    const fvi_weight *kernel = &node->weight[0];
+    const size_t floats = fvi_model_gradients(node);
+    if (floats == 0 || !node->op->piece || layout->pool[i] >= 0) return floats;
+    const size_t columns = (size_t)kernel->shape.dim[kernel->shape.rank - 1];
+    size_t most = 0;
+    for (size_t first = 0, rows; first < kernel->count / columns; first += rows) {
+        rows = node->op->piece(node, first);
+        if (rows > most) most = rows;
+    }
+    return floats - fvi_model_aligned(kernel->count) + fvi_model_aligned(most * columns);
+}
+
+/* Gradients of weights that are used up as soon as they are there. */
+static void layout_list_gradients(const fvi_layout_work *work, fvi_span *span, int *count)
+{
+    fvi_layout *layout = work->layout;
+    const fv_model *model = work->model;
+    for (int i = 0; i < model->n_nodes; i++) {
+        const size_t floats = layout_gradients(layout, &model->node[i], i);
+        if (floats == 0 || !layout->goes_back[i] || layout->block[i] > 0) continue;
+        fvi_span *one = &span[(*count)++];
+        *one = (fvi_span){.to = &layout->gradients[i], .size = layout_share(work, floats)};
+        layout_from(one, 2 * model->n_nodes - i, layout->back[i]);
+        layout_until(one, one->first, one->first_segment);
+    }
+}
+
 /* First what is of chunks, then what is of the batch. */
-static fv_status layout_place_all(const fvi_layout_work *work, layout_span *span,
-                                  const layout_span **placed, int n)
+static fv_status layout_place_all(const fvi_layout_work *work, fvi_span *span,
+                                  const fvi_span **placed, int n)
 {
     fvi_layout *layout = work->layout;
     const int own = n - layout_split(work, span, n);
@@ -374,19 +322,21 @@ static fv_status layout_place_all(const fvi_layout_work *work, layout_span *span
     layout->chunk = fvi_layout_chunk(layout, work->model);
     if (!fvi_mul(&floats, layout->floats, (size_t)layout->chunk + 1)) return FV_E_SHAPE;
     n += layout_list_blocks(work, span + n);
-    return layout_place(span + own, placed, n - own, &layout->batch_floats) ? FV_OK : FV_E_SHAPE;
+    return fvi_span_place(span + own, placed, n - own, &layout->batch_floats) ? FV_OK : FV_E_SHAPE;
 }
 
 static fv_status layout_arrays(fvi_layout_work *work, const int *shared)
 {
     fvi_layout *layout = work->layout;
     const fv_model *model = work->model;
-    const size_t most = 4 * (size_t)model->n_nodes;
-    layout_span *span = fvi_alloc(most, sizeof *span, "a plan");
-    const layout_span **placed = span ? fvi_alloc(most, sizeof *placed, "a plan") : NULL;
+    const size_t most = 5 * (size_t)model->n_nodes; /* a block's two are its nodes' gradients */
+    fvi_span *span = fvi_alloc(most, sizeof *span, "a plan");
+    const fvi_span **placed = span ? fvi_alloc(most, sizeof *placed, "a plan") : NULL;
     const bool keeps = layout->use == FVI_LOOK && layout->has_gradients;
+    const bool moves = layout->use == FVI_TRAIN && layout->has_gradients && !layout->is_chunked;
     int n = 0;
     fv_status status = placed ? layout_list(work, shared, span, &n) : FV_E_MEMORY;
+    if (status == FV_OK && moves) layout_list_gradients(work, span, &n);
     for (int i = 0; keeps && i < n; i++) {
         span[i].first = 0;
         span[i].last = 2 * model->n_nodes;
@@ -450,8 +400,7 @@ static bool layout_allocate(fvi_layout *layout, fvi_layout_work *work, size_t n)
     layout->again = fvi_alloc(n, sizeof *layout->again, "a plan");
     layout->gradients = fvi_alloc(n, sizeof *layout->gradients, "a plan");
     layout->recall = fvi_alloc(n, sizeof *layout->recall, "a plan");
-    layout->block_floats = fvi_alloc(n + 1, sizeof *layout->block_floats, "a plan");
-    layout->block_sums = fvi_alloc(n + 1, sizeof *layout->block_sums, "a plan");
+    layout->block_list = fvi_alloc(n + 1, sizeof *layout->block_list, "a plan");
     layout->segment_block = fvi_alloc(4 * n + 2, sizeof *layout->segment_block, "a plan");
     layout->forth = fvi_alloc(n, sizeof *layout->forth, "a plan");
     layout->back = fvi_alloc(n, sizeof *layout->back, "a plan");
@@ -465,9 +414,9 @@ static bool layout_allocate(fvi_layout *layout, fvi_layout_work *work, size_t n)
            layout->is_masked && layout->y && layout->dy && layout->state && layout->folded &&
            layout->y_crosses && layout->dy_crosses && layout->cuts && layout->is_whole &&
            layout->runs_whole && layout->block && layout->stays && layout->again &&
-           layout->gradients && layout->recall && layout->block_floats && layout->block_sums &&
-           layout->segment_block && layout->forth && layout->back && work->readers &&
-           work->writer && work->needed && work->y && work->dy;
+           layout->gradients && layout->recall && layout->block_list && layout->segment_block &&
+           layout->forth && layout->back && work->readers && work->writer && work->needed &&
+           work->y && work->dy;
 }
 
 fv_status fvi_layout_make(fvi_layout *layout, const fv_model *model, fvi_use use)
@@ -516,8 +465,7 @@ void fvi_layout_free(fvi_layout *layout)
     fvi_free(layout->again);
     fvi_free(layout->gradients);
     fvi_free(layout->recall);
-    fvi_free(layout->block_floats);
-    fvi_free(layout->block_sums);
+    fvi_free(layout->block_list);
     fvi_free(layout->segment_block);
     fvi_free(layout->forth);
     fvi_free(layout->back);

@@ -59,9 +59,7 @@ void fv_trainer_free(fv_trainer *trainer)
 
 void fvi_trainer_statistics(fv_trainer *t, const fv_batch *batch, int number)
 {
-    t->context->statistics = number;
-    fvi_context_forward(t->context, batch->x, batch->n, true, t->targets.logits, t->step);
-    t->context->statistics = 0;
+    fvi_context_statistics(t->context, batch->x, batch->n, number, t->step);
 }
 
 /* ---- What the model asks of a step ---- */
