@@ -40,34 +40,35 @@ static float *rows_random(size_t n, uint64_t seed)
 typedef struct rows_case {
     fvi_conv g;
     int N;
-    size_t pieces; /* of the gradient, as documented: some 4 MiB each */
+    size_t pieces; /* of the gradient, as documented: 1 MiB each, of large pictures up to 4 */
 } rows_case;
 
 /* H, W, C, F; KH, KW; strides; dilations; pad_top, pad_left; OH, OW; groups */
 static const rows_case rows_cases[] = {
     /* one kernel row at a time */
-    {{4, 4, 512, 512, 3, 3, 1, 1, 1, 1, 1, 1, 4, 4, 1}, 3, 3},
+    {{4, 4, 512, 128, 3, 3, 1, 1, 1, 1, 1, 1, 4, 4, 1}, 3, 3},
     /* two kernel rows, then one */
-    {{5, 7, 100, 1200, 3, 3, 1, 1, 1, 1, 1, 1, 5, 7, 1}, 2, 2},
+    {{5, 7, 100, 300, 3, 3, 1, 1, 1, 1, 1, 1, 5, 7, 1}, 2, 2},
     /* two taps and one of each kernel row; strides, dilation, an uneven padding */
-    {{9, 8, 600, 602, 2, 3, 2, 1, 3, 2, 2, 3, 5, 7, 1}, 1, 4},
+    {{9, 8, 600, 154, 2, 3, 2, 1, 3, 2, 2, 3, 5, 7, 1}, 1, 4},
     /* padding higher than the image */
-    {{2, 3, 400, 600, 5, 2, 1, 1, 1, 1, 4, 0, 5, 2, 1}, 3, 3},
+    {{2, 3, 400, 150, 5, 2, 1, 1, 1, 1, 4, 0, 5, 2, 1}, 3, 3},
     /* few channels and very many filters, so that a kernel row is one tap */
     {{7, 7, 3, 36000, 5, 5, 2, 2, 1, 1, 2, 2, 4, 4, 1}, 1, 5},
     /* the same, a tap too large to be taken with its neighbours */
     {{4, 4, 3, 200000, 2, 2, 1, 1, 1, 1, 0, 0, 3, 3, 1}, 1, 4},
     /* channels of a dense layer */
-    {{1, 1, 2001, 1400, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1}, 13, 3},
+    {{1, 1, 501, 1400, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1}, 13, 3},
     /* the last piece of which is one channel */
-    {{64, 1, 1025, 1024, 1, 1, 1, 1, 1, 1, 0, 0, 64, 1, 1}, 1, 2},
+    {{64, 1, 1025, 1024, 1, 1, 1, 1, 1, 1, 0, 0, 64, 1, 1}, 1, 3},
     /* only the last kernel row meets the image, in a piece so small that it is summed in shards */
     {{64, 32, 4, 1024, 257, 1, 1, 1, 64, 1, 256 * 64, 0, 64, 32, 1}, 1, 2},
     /* a kernel that covers the image */
-    {{3, 4, 90, 1200, 3, 4, 1, 1, 1, 1, 0, 0, 1, 1, 1}, 6, 2},
-    /* all of it at once */
+    {{3, 4, 90, 300, 3, 4, 1, 1, 1, 1, 0, 0, 1, 1, 1}, 6, 2},
+    /* all of it at once: few weights, groups, large pictures */
     {{6, 6, 64, 64, 3, 3, 1, 1, 1, 1, 1, 1, 6, 6, 1}, 2, 1},
     {{6, 6, 1024, 1024, 3, 3, 1, 1, 1, 1, 1, 1, 6, 6, 8}, 1, 1},
+    {{9, 8, 520, 520, 1, 1, 1, 1, 1, 1, 0, 0, 9, 8, 1}, 1, 1},
 };
 
 typedef struct rows_arrays {

@@ -318,6 +318,7 @@ static void test_blocks(void **state)
     layout_blocks = 0;
     for (uint32_t graph = HEAVY; graph < HEAVY + 24; graph++)
         check_step(graph, 4000, BATCH, graph % 6 == 0);
+    assert_true(layout_blocks >= 3 * 20);
 }
 
 /* Steps that wait where batch normalisation needs the whole batch. */

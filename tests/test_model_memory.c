@@ -28,7 +28,7 @@ static void memory_conv(fv_model *m, int filters, fv_activation_kind bend)
                                   .kernel_initializer = FV_HE_NORMAL});
 }
 
-/* A kernel of 4.3 MB in two pieces, and the 10 MB of a dense layer in three. */
+/* A kernel of 4.3 MB in six pieces, and the 10 MB of a dense layer in ten. */
 static void memory_wide(fv_model *m)
 {
     memory_conv(m, 200, FV_RELU);

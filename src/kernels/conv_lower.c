@@ -6,8 +6,12 @@
 
 #define CONV_SUM_ROWS 48    /* floats of a kernel row that a weight gradient may take as one tap */
 #define CONV_GROUP_MOST 256 /* floats from output to output: few, so that zeros cost little */
-#define CONV_PIECE ((size_t)1024 * 1024) /* floats of a weight gradient that are made at a time */
-#define CONV_PIECES 4096                 /* of a kernel that memory may hold: each is planned for */
+/* Floats of a weight gradient that are made at a time: as many as CONV_PIECE_IMAGES pictures and outputs,
+   which each piece reads again. */
+#define CONV_PIECE_LEAST ((size_t)256 * 1024)
+#define CONV_PIECE_MOST ((size_t)1024 * 1024)
+#define CONV_PIECE_IMAGES 4.0
+#define CONV_PIECES 16384 /* of a kernel that memory may hold: each is planned for */
 
 /* A geometry in its simplest form. */
 static fvi_conv_shape conv_shape(const fvi_conv *g, int N)
@@ -138,11 +142,22 @@ size_t fvi_conv_rows(const fvi_conv *g)
     return (size_t)g->KH * (size_t)g->KW * (size_t)g->C / (size_t)(g->groups > 1 ? g->groups : 1);
 }
 
+/* Rows of F weights that a piece has at most. */
+static size_t conv_piece_rows(const fvi_conv *g)
+{
+    const double pictures =
+        CONV_PIECE_IMAGES * ((double)g->H * g->W * g->C + (double)g->OH * g->OW * g->F);
+    size_t floats = CONV_PIECE_MOST;
+    if (pictures < (double)CONV_PIECE_MOST) floats = (size_t)pictures;
+    if (floats < CONV_PIECE_LEAST) floats = CONV_PIECE_LEAST;
+    return (size_t)g->F < floats ? floats / (size_t)g->F : 1;
+}
+
 /* Kernel rows, else taps of one, else channels of the only one. */
 size_t fvi_conv_piece(const fvi_conv *g, size_t first)
 {
-    const size_t all = fvi_conv_rows(g), C = (size_t)g->C, F = (size_t)g->F;
-    const size_t most = F < CONV_PIECE ? CONV_PIECE / F : 1, kernel_row = (size_t)g->KW * C;
+    const size_t all = fvi_conv_rows(g), C = (size_t)g->C;
+    const size_t most = conv_piece_rows(g), kernel_row = (size_t)g->KW * C;
     if (g->groups > 1 || all <= most || all / most > CONV_PIECES) return all - first;
     if (all == C) return most < all - first ? most : all - first;
     if (kernel_row <= most) {

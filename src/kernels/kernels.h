@@ -162,7 +162,8 @@ void fvi_conv_weight_gradient(const fvi_kernels *k, fvi_threads *threads, const 
                               float *scratch);
 /* A weight gradient may also be made piece by piece, so that all of it need not be held. Of the rows
    of dw [KH*KW*C/groups, F], of which there are so many, the piece that begins with row `first` (0, or
-   where another one ended) has so many; some 4 MiB, and all of those of few weights or of 16 GiB. */
+   where another one ended) has so many: 1 MiB, with large pictures up to 4, and all of those of few
+   weights or of more than memory holds. */
 size_t fvi_conv_rows(const fvi_conv *g);
 size_t fvi_conv_piece(const fvi_conv *g, size_t first);
 /* dw = that piece (rows 0: the whole), db = all of it (NULL: not now). Its sums may be rounded otherwise
