@@ -285,6 +285,15 @@ static void add_too_large(fv_model *m)
     fv_dense(m, FV_LAST, &(fv_dense_config){.units = 300000});
 }
 
+/* Activations: 2 TB an image. */
+static void add_too_many(fv_model *m)
+{
+    fv_input(m, 30000, 30000, 1);
+    fv_conv2d(m, FV_LAST, &(fv_conv2d_config){.filters = 600, .kernel_size = {1, 1}});
+    fv_flatten(m, fv_maxpool2d(m, FV_LAST, &(fv_pool2d_config){.pool_size = {30000, 30000}}));
+    fv_dense(m, FV_LAST, &(fv_dense_config){.units = 2});
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -309,7 +318,8 @@ static void test_refusals(void **state)
         {add_unequal, FV_E_SHAPE, "Add \"add\""},
         {add_two_inputs, FV_E_UNSUPPORTED, "two InputLayers, \"input_layer\""},
         {add_dead_branch, FV_E_ARG, "Conv2D \"forgotten\": the output layer \"re_lu\" does not"},
-        {add_too_large, FV_E_MEMORY, "the model needs "},
+        {add_too_large, FV_E_MEMORY, " for the weights up to layer \"dense_1\", and "},
+        {add_too_many, FV_E_MEMORY, "the model needs "},
     };
     long live = fvi_alloc_live();
     for (size_t i = 0; i < FVI_COUNT(table); i++) {

@@ -51,7 +51,7 @@ static fv_status context_measure(context_sizes *sizes, const fvi_layout *layout,
     *(layout->segments > 1 ? &sizes->batch_states : &sizes->states) = layout->states;
     if (layout->folded_floats > 0)
         sizes->folded = layout->folded_floats + 3 * layout->fold_channels;
-    bool fits = fvi_mul(&sizes->lists, n, 17 * sizeof(int) + 7 * sizeof(size_t));
+    bool fits = fvi_mul(&sizes->lists, n, 17 * sizeof(int) + 11 * sizeof(size_t));
     if (layout->segments > 1)
         fits = fits && fvi_mul(&sizes->batch, layout->batch_floats, (size_t)model->max_batch) &&
                fvi_sum(&sizes->batch, sizes->batch, CONTEXT_ALIGN) &&

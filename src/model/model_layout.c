@@ -197,8 +197,8 @@ static fv_status layout_list(fvi_layout_work *work, const int *shared, fvi_span 
     return layout_list_peaks(work, span, count);
 }
 
-/* The first step of the block that is run in this step, or its last: its chunks are run in turns. Without
-   a block the step itself. */
+/* The first step of the block that is run in this step, or its last, for its chunks come one after the
+   other. Without a block the step itself. */
 static int layout_block_step(const fvi_layout_work *work, int step, bool is_last)
 {
     const fvi_layout *layout = work->layout;

@@ -123,11 +123,32 @@ static fv_status plan_check_memory(const fv_model *model)
                     fvi_model_bytes_text(limit_text, limit));
 }
 
+/* As soon as the weights so far are too many: planning the layers behind would only take time. */
+static fv_status plan_check_weights(const fv_model *model, int id, size_t *bytes)
+{
+    char need_text[32], limit_text[32], safe[FVI_SAFE_TEXT];
+    const fvi_node *node = &model->node[id];
+    const size_t limit = fvi_memory_limit();
+    for (int i = 0; i < node->n_weights; i++) {
+        size_t more;
+        if (!fvi_mul(&more, node->weight[i].count, sizeof(float)) || !fvi_sum(bytes, *bytes, more))
+            return fvi_fail(FV_E_SHAPE, "the model's weights are too many to count");
+    }
+    if (*bytes <= limit) return FV_OK;
+    return fvi_fail(FV_E_MEMORY,
+                    "the model needs %s for the weights up to layer \"%s\", and %s may be used; "
+                    "take smaller images or layers",
+                    fvi_model_bytes_text(need_text, *bytes), fvi_safe(safe, node->name),
+                    fvi_model_bytes_text(limit_text, limit));
+}
+
 fv_status fvi_model_plan(fv_model *model)
 {
     fvi_setup setup = {.kernels = model->kernels, .max_batch = model->max_batch};
+    size_t bytes = 0;
     for (int i = 0; i < model->n_nodes; i++) {
         FVI_TRY(plan_infer(model, i, &setup));
+        FVI_TRY(plan_check_weights(model, i, &bytes));
     }
     size_t total = 0;
     bool fits = plan_place(model, false, &total);
