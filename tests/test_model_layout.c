@@ -174,8 +174,8 @@ static bool is_folded(const fv_model *m)
 
 /* ---- prediction ---- */
 
-static int layout_blocks, layout_clips, layout_folds, layout_sums, layout_limits, layout_chunked,
-    layout_cut, layout_whole;
+static int layout_blocks, layout_lanes, layout_clips, layout_folds, layout_sums, layout_limits,
+    layout_chunked, layout_cut, layout_whole;
 
 static void count_layouts(const fv_model *m)
 {
@@ -274,15 +274,17 @@ static void check_step(uint32_t graph, int side, int n, bool has_norm)
         assert_ok(fv_trainer_step(t, &batch, NULL));
         if (!first) first = fvi_copy(m->weights, m->weight_floats * sizeof *first, "");
         nets_same(first, m->weights, m->weight_floats);
-        fvi_layout train;
-        assert_ok(fvi_layout_make(&train, m, FVI_TRAIN));
-        const bool is_chunked = fvi_layout_chunks(&train, n) > 1;
+        fv_context *context;
+        assert_ok(fvi_context_make(&context, m, m->pool, FVI_TRAIN));
+        const fvi_layout *train = &context->layout;
+        const bool is_chunked = fvi_layout_chunks(train, n) > 1;
         layout_chunked += is_chunked;
-        layout_cut += is_chunked && train.segments > 1;
-        layout_whole += is_chunked && train.runs_whole[train.turn];
-        layout_blocks += train.blocks > 0 && train.chunk < n;
-        const bool is_same = !is_chunked && !has_pooled_sums(m, &train);
-        fvi_layout_free(&train);
+        layout_cut += is_chunked && train->segments > 1;
+        layout_whole += is_chunked && train->runs_whole[train->turn];
+        layout_blocks += train->blocks > 0 && train->chunk < n;
+        layout_lanes += train->blocks > 0 && context->lanes > 1;
+        const bool is_same = !is_chunked && !has_pooled_sums(m, train);
+        fv_context_free(context);
         if (is_same) nets_same(by_hand, m->weights, m->weight_floats);
         for (size_t i = 0; i < m->weight_floats; i++)
             if (fabsf(by_hand[i] - first[i]) > 2e-5f * fmaxf(1, fabsf(by_hand[i])))
@@ -315,10 +317,10 @@ static void test_training(void **state)
 static void test_blocks(void **state)
 {
     (void)state;
-    layout_blocks = 0;
+    layout_blocks = layout_lanes = 0;
     for (uint32_t graph = HEAVY; graph < HEAVY + 24; graph++)
         check_step(graph, 4000, BATCH, graph % 6 == 0);
-    assert_true(layout_blocks >= 3 * 20);
+    assert_true(layout_blocks >= 3 * 20 && layout_lanes >= 30);
 }
 
 /* Steps that wait where batch normalisation needs the whole batch. */

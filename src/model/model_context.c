@@ -33,21 +33,32 @@ static size_t context_gradients(const fvi_layout *layout, const fv_model *model)
     return most;
 }
 
+/* How many chunks are run side by side. */
+static int context_lanes(const context_sizes *sizes, const fvi_layout *layout,
+                         const fv_model *model, int threads)
+{
+    const int parts = context_parts(layout, model);
+    const size_t lane = sizes->floats + layout->scratch + sizes->gradients;
+    const size_t most = lane < CONTEXT_LANES ? CONTEXT_LANES / (lane + 1) + 1 : 1;
+    int lanes = 1;
+    if (layout->use == FVI_PREDICT && sizes->floats <= CONTEXT_LANE) lanes = threads;
+    if (parts > 0) lanes = threads < parts ? threads : parts;
+    if (layout->blocks > 0) { /* chunks keep all threads busy, or their layers do */
+        const bool is_enough = fvi_layout_chunks(layout, model->max_batch) >= threads;
+        return is_enough && (size_t)threads <= most ? threads : 1;
+    }
+    return (size_t)lanes < most ? lanes : (int)most;
+}
+
 static fv_status context_measure(context_sizes *sizes, const fvi_layout *layout,
                                  const fv_model *model, int threads)
 {
     const int parts = context_parts(layout, model);
     const size_t n = (size_t)model->n_nodes;
-    *sizes = (context_sizes){.lanes = 1,
-                             .guests = layout->blocks > 0,
+    *sizes = (context_sizes){.guests = layout->blocks > 0,
                              .floats = layout->floats * (size_t)layout->chunk, /* it fits */
                              .gradients = context_gradients(layout, model)};
-    if (layout->use == FVI_PREDICT && sizes->floats <= CONTEXT_LANE) sizes->lanes = threads;
-    const int side = layout->blocks > 0 ? fvi_layout_chunks(layout, model->max_batch) : parts;
-    if (side > 0) sizes->lanes = threads < side ? threads : side;
-    const size_t lane = sizes->floats + layout->scratch + sizes->gradients;
-    const size_t most = lane < CONTEXT_LANES ? CONTEXT_LANES / (lane + 1) + 1 : 1;
-    if ((size_t)sizes->lanes > most) sizes->lanes = (int)most;
+    sizes->lanes = context_lanes(sizes, layout, model, threads);
     *(layout->segments > 1 ? &sizes->batch_states : &sizes->states) = layout->states;
     if (layout->folded_floats > 0)
         sizes->folded = layout->folded_floats + 3 * layout->fold_channels;

@@ -215,14 +215,14 @@ static bool train_block_move(const train_job *job)
     return is_good;
 }
 
-/* As many chunks at a time as there are lanes. */
+/* As many chunks at a time as there are lanes, if there are so many: else each on all threads. */
 static bool train_block(train_job *job)
 {
     const fv_context *context = job->context;
     const bool is_back = job->segment > context->layout.turn;
     const size_t slices = (job->block->weights + TRAIN_SLICE - 1) / TRAIN_SLICE;
     job->chunks = fvi_layout_chunks(&context->layout, job->n);
-    const int most = job->chunks < context->lanes ? job->chunks : context->lanes;
+    const int most = job->chunks < context->lanes ? 1 : context->lanes;
     for (int i = 0; i < most; i++)
         context->lane[i].threads = most > 1 ? NULL : context->threads;
     for (job->first = 0; job->first < job->chunks; job->first += most) {
