@@ -92,10 +92,6 @@ static void groups_unpack(float *dw, const groups_block *block, const float *fro
 #define GROUPS_BAND 131072     /* floats of a task's input and output */
 #define GROUPS_TASKS 16        /* fewest tasks, where there are rows enough */
 #define GROUPS_ALONE 1000000.0 /* multiply-adds below which no thread is woken */
-#define GROUPS_NEAR 12288      /* floats of x and dy that are spread at once */
-#define GROUPS_HIGH 8          /* most rows that are summed over at once */
-#define GROUPS_SHARD 1024      /* fewest pixels worth a shard of the weight gradient */
-#define GROUPS_COPIES 262144   /* most floats of all shards' copies */
 
 /* Forward, or the input gradient, which is the same with the kernel turned about. */
 typedef struct groups_direct {
@@ -108,20 +104,13 @@ typedef struct groups_direct {
     bool is_added, is_clipped;
 } groups_direct;
 
-/* All windows of a row of out lie inside the source, but for the first tap of the first and the last
-   of the last. */
-static bool groups_fits_row(ptrdiff_t pad, ptrdiff_t out, ptrdiff_t source)
-{
-    return pad <= 1 && out - pad < source;
-}
-
 static bool groups_is_direct(const fvi_kernels *k, const fvi_conv_shape *s)
 {
     const ptrdiff_t size = s->C / s->groups;
     return size * s->groups == s->F && k->depthwise->lanes % size == 0 && s->KW == 3 &&
            s->KH <= FVI_GROUP_ROWS && s->SH == 1 && s->SW == 1 && s->DH == 1 && s->DW == 1 &&
-           groups_fits_row(s->pad_left, s->OW, s->W) &&
-           groups_fits_row(2 - s->pad_left, s->W, s->OW);
+           fvi_conv_fits_row(s->pad_left, s->OW, s->W) &&
+           fvi_conv_fits_row(2 - s->pad_left, s->W, s->OW);
 }
 
 static size_t groups_direct_weights(const fvi_kernels *k, const fvi_conv_shape *s)
@@ -235,225 +224,6 @@ static void groups_direct_run(const fvi_kernels *k, fvi_threads *threads, groups
     fvi_parallel_for(threads, (size_t)(d->N * d->bands), groups_direct_task, d);
 }
 
-/* ---- their weight gradient ---- */
-
-/* Images are cut into shards by geometry and batch alone, each with its own dw [block][kernel row]
-   [channel of a group][3][lane] and db [block][lane]; these are added in order. A block of channels
-   is summed over a few rows at a time. */
-typedef struct groups_sum {
-    const fvi_depthwise_table *table;
-    const fvi_conv_shape *s;
-    const float *x, *dy;
-    fvi_tile_sums_fn *sums;
-    float *copies;
-    ptrdiff_t size, blocks, bands, tiles; /* channels of a group; blocks of channels */
-    ptrdiff_t shards, parts;              /* each part of the blocks is a task */
-} groups_sum;
-
-static bool groups_has_sums(const fvi_kernels *k, const fvi_conv_shape *s)
-{
-    return s->OW > 1 && groups_is_direct(k, s);
-}
-
-static ptrdiff_t groups_shards(const fvi_conv_shape *s)
-{
-    const ptrdiff_t most = GROUPS_COPIES / ((s->KH * 3 * (s->C / s->groups) + 1) * s->F);
-    const ptrdiff_t worth = fvi_min(s->N, s->N * s->OH * s->OW / GROUPS_SHARD);
-    return fvi_max(1, fvi_min(fvi_min(most, worth), FVI_CONV_SHARDS));
-}
-
-/* Floats of one shard's copy: of dw, and of db. */
-static ptrdiff_t groups_copy(const groups_sum *sum)
-{
-    const ptrdiff_t lanes = sum->table->lanes;
-    return sum->blocks * lanes * (sum->s->KH * 3 * sum->size + 1);
-}
-
-static groups_sum groups_sum_of(const fvi_kernels *k, const fvi_conv_shape *s)
-{
-    const ptrdiff_t lanes = k->depthwise->lanes, size = s->C / s->groups;
-    groups_sum sum = {.table = k->depthwise, .s = s, .size = size, .parts = 1};
-    sum.sums = k->tiles->sums;
-    sum.blocks = (s->F - 1) / lanes + 1;
-    sum.tiles = (s->OW - 1) / sum.table->group_outs + 1;
-    sum.shards = groups_shards(s);
-    return sum;
-}
-
-/* A tile of outputs: columns [o, o + outs) of rows [h0, h1) of an image, and where it lies. */
-typedef struct groups_area {
-    ptrdiff_t image, h0, h1, o, outs, block;
-    float *near; /* its rows, spread */
-} groups_area;
-
-static ptrdiff_t groups_x_row(const groups_sum *sum)
-{
-    const ptrdiff_t lanes = sum->table->lanes;
-    return (sum->table->group_outs + 2) * (sum->size < lanes ? sum->size : 1) * lanes;
-}
-
-/* Kernel row i. */
-static void groups_sum_row(const groups_sum *sum, const groups_area *a, ptrdiff_t i,
-                           fvi_group_sums *call)
-{
-    const fvi_conv_shape *s = sum->s;
-    const float *x = call->x, *dy = call->dy;
-    const ptrdiff_t first = fvi_max(0, a->h0 - s->pad_top); /* row of x, of those copied */
-    const ptrdiff_t from = fvi_max(a->h0, s->pad_top - i);
-    const ptrdiff_t to = fvi_min(a->h1, s->H + s->pad_top - i);
-    if (from >= to) return;
-    call->rows = to - from;
-    call->x = x + (from - s->pad_top + i - first) * call->x_row;
-    call->dy = dy + (from - a->h0) * call->dy_row;
-    sum->table->group_sums(call);
-    call->x = x;
-    call->dy = dy;
-}
-
-/* Where a group does not fill a vector: what the kernels want of rows of x, and of those of dy, whose
-   last vector may be in part. */
-static void groups_sum_spread(const groups_sum *sum, const groups_area *a, fvi_group_sums *call,
-                              ptrdiff_t first, ptrdiff_t places, ptrdiff_t rows)
-{
-    const ptrdiff_t lanes = sum->table->lanes;
-    fvi_group_spread spread = {
-        .to = a->near + first * lanes,
-        .from = call->x + first * call->x_pixel,
-        .rows = rows,
-        .from_row = call->x_row,
-        .to_row = groups_x_row(sum),
-        .pixel = call->x_pixel,
-        .places = places,
-        .size = sum->size,
-        .ahead = call->x_row,
-        .n = (int)fvi_min(lanes, sum->s->F - a->block * lanes),
-        .x_far = (const char *)sum->x, /* nothing: the sums fetch it */
-        .y_far = (const char *)sum->x,
-    };
-    sum->table->spread(&spread);
-    call->x = a->near;
-    call->x_row = spread.to_row;
-    spread.to = a->near + fvi_max(0, rows) * spread.to_row;
-    spread.from = call->dy;
-    spread.rows = a->h1 - a->h0;
-    spread.from_row = spread.ahead = call->dy_row;
-    spread.to_row = a->outs * lanes;
-    spread.pixel = call->dy_pixel;
-    spread.places = a->outs;
-    spread.size = lanes;
-    sum->table->spread(&spread);
-    call->dy = spread.to;
-    call->dy_row = spread.to_row;
-    call->dy_pixel = lanes;
-}
-
-static void groups_sum_tile(const groups_sum *sum, const groups_area *a, float *dw, float *db)
-{
-    const fvi_conv_shape *s = sum->s;
-    const ptrdiff_t lanes = sum->table->lanes, c0 = a->block * lanes, left = a->o - s->pad_left;
-    const ptrdiff_t q0 = fvi_max(0, -left), q1 = fvi_min(a->outs + 2, s->W - left);
-    const ptrdiff_t x0 = fvi_max(0, a->h0 - s->pad_top);
-    const ptrdiff_t x1 = fvi_min(s->H, a->h1 - 1 - s->pad_top + s->KH);
-    const ptrdiff_t rows = a->h1 - a->h0, bytes = lanes * (ptrdiff_t)sizeof *dw;
-    fvi_group_sums call = {
-        .x = sum->x + ((a->image * s->H + x0) * s->W + left) * s->x_pitch + c0,
-        .x_row = s->W * s->x_pitch,
-        .x_pixel = s->x_pitch,
-        .dy = sum->dy + ((a->image * s->OH + a->h0) * s->OW + a->o) * s->y_pitch + c0,
-        .dy_row = s->OW * s->y_pitch,
-        .dy_pixel = s->y_pitch,
-        .outs = a->outs,
-        .size = sum->size,
-        .dw = dw,
-        .has_left = q0 == 0,
-        .has_right = q1 == a->outs + 2,
-    };
-    /* this tile's share of the next rows */
-    const ptrdiff_t far = (a->block * s->OW + a->o) * rows * bytes, share = rows * a->outs * bytes;
-    call.x_far = (const char *)(sum->x + (a->image * s->H + x1) * call.x_row) + far;
-    call.y_far = (const char *)(sum->dy + (a->image * s->OH + a->h1) * call.dy_row) + far;
-    call.far_step = bytes / (s->KH * fvi_max(1, sum->size / sum->table->group_each));
-    if (sum->size < lanes) groups_sum_spread(sum, a, &call, q0, q1 - q0, x1 - x0);
-    for (ptrdiff_t r = 0; r < rows; ++r)
-        sum->sums(call.dy + r * call.dy_row, (size_t)call.dy_pixel, (size_t)a->outs, db, (int)lanes,
-                  true);
-    for (ptrdiff_t i = 0; i < s->KH; ++i, call.dw += sum->size * 3 * lanes) {
-        groups_sum_row(sum, a, i, &call);
-        call.x_far += share / s->KH;
-        call.y_far += share / s->KH;
-    }
-}
-
-/* A shard of images, a part of the blocks. */
-static void groups_sum_task(void *context, size_t task)
-{
-    const groups_sum *sum = context;
-    const fvi_conv_shape *s = sum->s;
-    const ptrdiff_t shard = (ptrdiff_t)task / sum->parts, part = (ptrdiff_t)task % sum->parts;
-    const ptrdiff_t b0 = sum->blocks * part / sum->parts;
-    const ptrdiff_t b1 = sum->blocks * (part + 1) / sum->parts;
-    const ptrdiff_t lanes = sum->table->lanes, each = s->KH * 3 * sum->size * lanes;
-    float near[GROUPS_NEAR];
-    float *dw = sum->copies + shard * groups_copy(sum), *db = dw + sum->blocks * each;
-    memset(dw + b0 * each, 0, (size_t)((b1 - b0) * each) * sizeof *dw);
-    memset(db + b0 * lanes, 0, (size_t)((b1 - b0) * lanes) * sizeof *db);
-    groups_area a = {.near = near};
-    for (a.image = s->N * shard / sum->shards; a.image < s->N * (shard + 1) / sum->shards;
-         ++a.image) {
-        for (ptrdiff_t band = 0; band < sum->bands; ++band) {
-            a.h0 = s->OH * band / sum->bands;
-            a.h1 = s->OH * (band + 1) / sum->bands;
-            for (a.block = b0; a.block < b1; ++a.block) {
-                for (ptrdiff_t t = 0; t < sum->tiles; ++t) {
-                    a.o = s->OW * t / sum->tiles;
-                    a.outs = s->OW * (t + 1) / sum->tiles - a.o;
-                    groups_sum_tile(sum, &a, dw + a.block * each, db + a.block * lanes);
-                }
-            }
-        }
-    }
-}
-
-/* All shards' copies, added up: where they belong. */
-static void groups_sum_all(const groups_sum *sum, float *dw, float *db)
-{
-    const fvi_conv_shape *s = sum->s;
-    const ptrdiff_t lanes = sum->table->lanes, rows = s->KH * sum->size * 3, F = s->F;
-    const ptrdiff_t copy = groups_copy(sum);
-    const float *from = sum->copies, *from_db = from + sum->blocks * rows * lanes;
-    for (ptrdiff_t shard = 1; shard < sum->shards; ++shard) {
-        for (ptrdiff_t i = 0; i < copy; ++i)
-            sum->copies[i] += sum->copies[shard * copy + i];
-    }
-    for (ptrdiff_t c0 = 0; c0 < F; c0 += lanes) {
-        const size_t n = (size_t)fvi_min(lanes, F - c0) * sizeof *dw;
-        for (ptrdiff_t row = 0; row < rows; ++row, from += lanes) {
-            const ptrdiff_t i = row / (3 * sum->size), c = row / 3 % sum->size;
-            memcpy(dw + (((i * 3 + row % 3) * sum->size + c) * F + c0), from, n);
-        }
-    }
-    if (db) memcpy(db, from_db, (size_t)F * sizeof *db);
-}
-
-static void groups_sum_run(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s,
-                           float *dw, float *db, const float *x, const float *dy, float *scratch)
-{
-    groups_sum sum = groups_sum_of(k, s);
-    const ptrdiff_t lanes = sum.table->lanes, x_row = groups_x_row(&sum);
-    const ptrdiff_t near = GROUPS_NEAR - (s->KH - 1) * x_row;
-    const ptrdiff_t rows = near / (x_row + sum.table->group_outs * lanes);
-    sum.bands = (s->OH - 1) / fvi_min(rows, GROUPS_HIGH) + 1;
-    sum.x = x;
-    sum.dy = dy;
-    sum.copies = scratch;
-    const double work = (double)(s->N * s->OH * s->OW * s->F) * (double)(s->KH * 3 * sum.size);
-    if (work < GROUPS_ALONE) threads = NULL;
-    const ptrdiff_t wanted = 2 * fvi_threads_count(threads) / sum.shards;
-    if (fvi_threads_count(threads) > 1) sum.parts = fvi_max(1, fvi_min(wanted, sum.blocks));
-    fvi_parallel_for(threads, (size_t)(sum.shards * sum.parts), groups_sum_task, &sum);
-    groups_sum_all(&sum, dw, db);
-}
-
 /* ---- all groups ---- */
 
 bool fvi_groups_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv_shape *s)
@@ -470,10 +240,6 @@ bool fvi_groups_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv_sha
     if (!fvi_sum(floats, *floats, weights)) return false;
     if (groups_is_direct(k, s) && groups_direct_weights(k, s) > *floats)
         *floats = groups_direct_weights(k, s);
-    if (!groups_has_sums(k, s)) return true;
-    const groups_sum sum = groups_sum_of(k, s);
-    const size_t copies = (size_t)(sum.shards * groups_copy(&sum));
-    if (copies > *floats) *floats = copies;
     return true;
 }
 
@@ -549,10 +315,6 @@ void fvi_groups_back(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_
 void fvi_groups_weights(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s,
                         float *dw, float *db, const float *x, const float *dy, float *scratch)
 {
-    if (groups_has_sums(k, s)) {
-        groups_sum_run(k, threads, s, dw, db, x, dy, scratch);
-        return;
-    }
     for (ptrdiff_t i = 0; i < groups_blocks(k, s); ++i) {
         const groups_block block = groups_at(k, s, i);
         fvi_conv_weights(k, threads, &block.s, scratch, db ? db + block.f0 : NULL, x + block.c0,

@@ -144,6 +144,20 @@ void fvi_groups_back(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_
 void fvi_groups_weights(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s,
                         float *dw, float *db, const float *x, const float *dy, float *scratch);
 
+/* All windows of a row of out lie inside the source, but for the first tap of the first and the last
+   of the last. */
+static inline bool fvi_conv_fits_row(ptrdiff_t pad, ptrdiff_t out, ptrdiff_t source)
+{
+    return pad <= 1 && out - pad < source;
+}
+
+/* ---- conv_sums.c: weight gradient under a kernel 3 wide, of all channels or of groups ---- */
+
+bool fvi_sums_pays(const fvi_kernels *k, const fvi_conv_shape *s);
+size_t fvi_sums_scratch(const fvi_kernels *k, const fvi_conv_shape *s); /* floats */
+void fvi_sums_run(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_shape *s, float *dw,
+                  float *db, const float *x, const float *dy, float *scratch);
+
 /* ---- conv_depthwise.c, conv_depthwise_sums.c: groups of one channel ---- */
 
 #define FVI_DEPTHWISE_PARTS 16

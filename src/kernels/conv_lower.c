@@ -198,6 +198,7 @@ static bool conv_pieces_scratch(size_t *floats, const fvi_kernels *k, const fvi_
         if (rows == all) return true;
         const fvi_conv_shape part = conv_part(s, first, rows, &x_first);
         if (!fvi_conv_weights_scratch(&most, k, &part)) return false;
+        if (fvi_sums_pays(k, &part)) most = fvi_sums_scratch(k, &part);
         if (most > *floats) *floats = most;
     }
     return true;
@@ -223,8 +224,12 @@ fv_status fvi_conv_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv 
         *floats = (size_t)((s.KH * s.KW + 1) * s.F * (fvi_depthwise_shards(&s) - 1));
         return FV_OK;
     }
+    const size_t in_sums = fvi_sums_pays(k, &s) ? fvi_sums_scratch(k, &s) : 0;
     if (s.groups > 1) {
-        if (fvi_groups_scratch(floats, k, &s)) return FV_OK;
+        if (fvi_groups_scratch(floats, k, &s)) {
+            if (in_sums > *floats) *floats = in_sums;
+            return FV_OK;
+        }
         return fvi_fail(FV_E_SHAPE, "a convolution of %d to %d channels is too large", g->C, g->F);
     }
     taps = (size_t)(s.KH * s.KW);
@@ -245,6 +250,7 @@ fv_status fvi_conv_scratch(size_t *floats, const fvi_kernels *k, const fvi_conv 
         return fvi_fail(FV_E_SHAPE, "a convolution of %d to %d channels is too large", g->C, g->F);
     *floats = forward > backward ? forward : backward;
     if (most > *floats) *floats = most;
+    if (in_sums > *floats) *floats = in_sums;
     const size_t sparse = fvi_sparse_scratch(&s);
     if (sparse > *floats) *floats = sparse;
     return FV_OK;
@@ -259,6 +265,7 @@ typedef enum conv_way {
     CONV_WIDE,      /* neighbouring outputs as filters of one */
     CONV_GROUPS,    /* of several channels each */
     CONV_DEPTHWISE, /* of one */
+    CONV_SUMS,      /* of weight gradients: of rows of 3 taps */
     CONV_PLANES,
     CONV_DOT,
     CONV_SCATTER,
@@ -268,7 +275,9 @@ typedef enum conv_way {
    how many images or threads there are: an image's result must not depend on its neighbours. */
 static conv_way conv_choose(const fvi_kernels *k, const fvi_conv_shape *s, conv_pass pass)
 {
-    if (s->groups > 1) return s->groups < s->C ? CONV_GROUPS : CONV_DEPTHWISE;
+    const bool is_depthwise = s->groups > 1 && s->groups == s->C;
+    if (pass == CONV_WEIGHT_GRADIENT && !is_depthwise && fvi_sums_pays(k, s)) return CONV_SUMS;
+    if (s->groups > 1) return is_depthwise ? CONV_DEPTHWISE : CONV_GROUPS;
     switch (pass) {
     case CONV_FORWARD:
         if (fvi_planes_pays(k, s)) return CONV_PLANES;
@@ -454,6 +463,9 @@ void fvi_conv_weight_gradient(const fvi_kernels *k, fvi_threads *threads, const 
     case CONV_GROUPS:
         fvi_groups_weights(k, threads, &s, dw, db, x, dy, scratch);
         return;
+    case CONV_SUMS:
+        fvi_sums_run(k, threads, &s, dw, db, x, dy, scratch);
+        return;
     case CONV_DEPTHWISE:
         fvi_depthwise_weights(k, threads, &s, dw, db, x, dy, scratch);
         return;
@@ -482,7 +494,8 @@ void fvi_conv_weight_rows(const fvi_kernels *k, fvi_threads *threads, const fvi_
     ptrdiff_t x_first;
     const fvi_conv_shape part = conv_part(&s, first, rows, &x_first);
     if (s.N > 0) {
-        fvi_conv_weights(k, threads, &part, dw, db, x + x_first, dy, scratch);
+        (fvi_sums_pays(k, &part) ? fvi_sums_run : fvi_conv_weights)(k, threads, &part, dw, db,
+                                                                    x + x_first, dy, scratch);
         return;
     }
     memset(dw, 0, rows * (size_t)g->F * sizeof *dw);

@@ -99,19 +99,19 @@ typedef struct fvi_group_spread {
     const char *x_far, *y_far;
 } fvi_group_spread;
 
-/* One kernel row of the weight gradient of such groups, from rows of two outputs and more: dw[(c*3 +
-   j)*lanes + lane] += sum of x at place o + j, channel c * dy[r*dy_row + o*dy_pixel + lane] over rows r
-   and outputs o. Rows of x lie as they are where a group fills the vector, as spread made them
-   elsewhere, and begin at the place that the first output's first tap meets; has_left and has_right as
-   above. */
+/* One kernel row of the weight gradient under a kernel 3 wide, from rows of two outputs and more:
+   dw[(c*3 + j)*lanes + lane] += sum of x at place o + j, channel c * dy[r*dy_row + o*dy_pixel + lane] over
+   rows r and outputs o. Rows of x lie as they are where one of size channels meets the whole
+   vector, else as spread made them for groups of so many, and begin at the place that the first output's
+   first tap meets; has_left and has_right as above. */
 typedef struct fvi_group_sums {
     const float *x, *dy;
     ptrdiff_t x_row, x_pixel, dy_row, dy_pixel, rows, outs, size;
     float *dw; /* [size][3][lanes] */
     bool has_left, has_right;
-    /* what will be read next, contiguous: each place fetches the line so many bytes further */
+    /* what will be read next, contiguous: each place fetches the lines so many bytes further */
     const char *x_far, *y_far;
-    ptrdiff_t far_step;
+    ptrdiff_t x_step, y_step;
 } fvi_group_sums;
 
 typedef void fvi_group_rows_fn(const fvi_group_rows *call);

@@ -169,12 +169,13 @@ FVI_INLINE void FVI_NAME(group_gradient)(const fvi_group_sums *call, const float
                                          const char *x_far, const char *y_far, const int channels,
                                          const bool is_spread)
 {
-    const ptrdiff_t step = call->far_step, x_pixel = is_spread ? FVI_LANES : call->x_pixel;
+    const ptrdiff_t x_step = call->x_step, y_step = call->y_step,
+                    x_pixel = is_spread ? FVI_LANES : call->x_pixel;
     const ptrdiff_t dy_pixel = call->dy_pixel;
     FVI_VECTOR sum[FVI_GROUP_EACH][3];
     FVI_UNROLL
     for (int t = 0; t < channels * 3; ++t)
-        sum[t / 3][t % 3] = FVI_LOAD(dw + t * FVI_LANES);
+        sum[t / 3][t % 3] = (FVI_VECTOR){0};
     for (ptrdiff_t r = 0; r < call->rows; ++r) {
         const float *at = x + r * call->x_row, *dy = call->dy + r * call->dy_row;
         FVI_VECTOR y[3] = {FVI_LOAD(dy + dy_pixel), FVI_LOAD(dy)};
@@ -190,8 +191,8 @@ FVI_INLINE void FVI_NAME(group_gradient)(const fvi_group_sums *call, const float
                 FVI_PREFETCH(dy + 3 * dy_pixel);
                 FVI_PREFETCH_FAR(x_far);
                 FVI_PREFETCH_FAR(y_far);
-                x_far += step;
-                y_far += step;
+                x_far += x_step;
+                y_far += y_step;
                 y[last] = FVI_LOAD(dy);
                 FVI_NAME(group_meet)(sum, at, y, last, channels, 0, 3, is_spread);
                 FVI_KEEP(at);
@@ -209,8 +210,10 @@ FVI_INLINE void FVI_NAME(group_gradient)(const fvi_group_sums *call, const float
             FVI_NAME(group_meet)(sum, at + x_pixel, y, 1, channels, 2, 3, is_spread);
     }
     FVI_UNROLL
-    for (int t = 0; t < channels * 3; ++t)
-        FVI_STORE(dw + t * FVI_LANES, sum[t / 3][t % 3]);
+    for (int t = 0; t < channels * 3; ++t) {
+        float *place = dw + t * FVI_LANES;
+        FVI_STORE(place, FVI_LOAD(place) + sum[t / 3][t % 3]);
+    }
 }
 
 static void FVI_NAME(group_sums_all)(const fvi_group_sums *given)
@@ -227,10 +230,11 @@ static void FVI_NAME(group_sums_all)(const fvi_group_sums *given)
         return;
     }
 #endif
-    const ptrdiff_t far_each = call.rows * call.outs * call.far_step;
-    for (ptrdiff_t c = 0, far = 0; c < size; c += FVI_GROUP_EACH, far += far_each) {
+    const ptrdiff_t places = call.rows * call.outs;
+    for (ptrdiff_t c = 0, far = 0; c < size; c += FVI_GROUP_EACH, far += places) {
         float *dw = call.dw + c * 3 * FVI_LANES;
-        const char *x_far = call.x_far + far, *y_far = call.y_far + far;
+        const char *x_far = call.x_far + far * call.x_step;
+        const char *y_far = call.y_far + far * call.y_step;
 #if FVI_LANES > 8
         if (size < FVI_LANES) FVI_NAME(group_gradient)
         (&call, call.x + c * FVI_GROUP_CHANNEL, dw, x_far, y_far, FVI_GROUP_EACH, true);
