@@ -63,6 +63,8 @@ static const rows_case rows_cases[] = {
     {{64, 1, 1025, 1024, 1, 1, 1, 1, 1, 1, 0, 0, 64, 1, 1}, 1, 3},
     /* only the last kernel row meets the image, in a piece so small that it is summed in shards */
     {{64, 32, 4, 1024, 257, 1, 1, 1, 64, 1, 256 * 64, 0, 64, 32, 1}, 1, 2},
+    /* a last kernel row that is summed from where x and dy lie */
+    {{10, 11, 32, 608, 5, 3, 1, 1, 1, 1, 2, 1, 10, 11, 1}, 2, 2},
     /* a kernel that covers the image */
     {{3, 4, 90, 300, 3, 4, 1, 1, 1, 1, 0, 0, 1, 1, 1}, 6, 2},
     /* all of it at once: few weights, groups, large pictures */

@@ -177,6 +177,7 @@ static void sums_tile(const sums_plan *plan, const sums_area *a)
         .dw = a->dw + a->block * plan->each,
         .has_left = q0 == 0,
         .has_right = q1 == a->outs + 2,
+        .is_spread = plan->is_spread,
     };
     /* this tile's share of the next rows */
     const ptrdiff_t x_bytes = s->x_pitch * (ptrdiff_t)sizeof *a->dw / plan->blocks;

@@ -108,7 +108,7 @@ typedef struct fvi_group_sums {
     const float *x, *dy;
     ptrdiff_t x_row, x_pixel, dy_row, dy_pixel, rows, outs, size;
     float *dw; /* [size][3][lanes] */
-    bool has_left, has_right;
+    bool has_left, has_right, is_spread;
     /* what will be read next, contiguous: each place fetches the lines so many bytes further */
     const char *x_far, *y_far;
     ptrdiff_t x_step, y_step;

@@ -220,12 +220,12 @@ static void FVI_NAME(group_sums_all)(const fvi_group_sums *given)
 {
     const fvi_group_sums call = *given; /* a copy that no store can reach */
     const ptrdiff_t size = call.size;
-    if (size == 2) {
+    if (call.is_spread && size == 2) {
         FVI_NAME(group_gradient)(&call, call.x, call.dw, call.x_far, call.y_far, 2, true);
         return;
     }
 #if FVI_LANES > 4
-    if (size == 4) {
+    if (call.is_spread && size == 4) {
         FVI_NAME(group_gradient)(&call, call.x, call.dw, call.x_far, call.y_far, 4, true);
         return;
     }
@@ -236,7 +236,7 @@ static void FVI_NAME(group_sums_all)(const fvi_group_sums *given)
         const char *x_far = call.x_far + far * call.x_step;
         const char *y_far = call.y_far + far * call.y_step;
 #if FVI_LANES > 8
-        if (size < FVI_LANES) FVI_NAME(group_gradient)
+        if (call.is_spread) FVI_NAME(group_gradient)
         (&call, call.x + c * FVI_GROUP_CHANNEL, dw, x_far, y_far, FVI_GROUP_EACH, true);
         else
 #endif
