@@ -100,6 +100,8 @@ static void test_chosen_geometries(void **state)
         {3, {5, 7, 131, 1, 1, 1, 1, 1, 1, 1, 0, 0, 5, 7, 1}},     /* a map of one channel */
         {3, {5, 4, 256, 3, 1, 1, 2, 2, 1, 1, 1, 1, 4, 3, 1}},     /* few outputs, padding alone */
         {5, {7, 6, 30, 47, 1, 1, 1, 1, 1, 1, 0, 0, 7, 6, 1}},     /* pointwise */
+        {3, {7, 9, 512, 257, 1, 1, 1, 1, 1, 1, 0, 0, 7, 9, 1}},   /* pixels 2 KB apart: copied */
+        {2, {9, 11, 260, 512, 1, 1, 1, 1, 1, 1, 0, 0, 9, 11, 1}}, /* likewise on the way back */
         {3, {9, 8, 30, 47, 1, 1, 2, 3, 1, 1, 0, 0, 5, 3, 1}},     /* pointwise with strides */
         {1, {30, 30, 2, 3, 13, 13, 1, 1, 1, 2, 2, 2, 22, 10, 1}}, /* 169 taps, dilated */
         {2, {14, 14, 4, 4, 13, 12, 3, 3, 1, 1, 6, 6, 5, 5, 1}},   /* kernel about the image */

@@ -14,7 +14,8 @@
 #include <math.h>
 #include <string.h>
 
-#define GATHER_BAND 512 /* floats of a source row that is copied so, at most */
+#define GATHER_BAND 512   /* floats of a source row that is copied so, at most */
+#define GATHER_BANDS 8192 /* and of all of a band, which stay in the first-level cache */
 #define GATHER_PANELS                                                                              \
     (10 * 1024) /* floats of packed weights that may stay in the first-level cache */
 #define GATHER_SOURCE                                                                              \
@@ -31,6 +32,8 @@
 #define GATHER_LINE 4         /* pixels of a line, at least */
 #define GATHER_LINE_STEPS 32 /* steps below which several tiles of one call are better than lines */
 #define GATHER_DEEP 6        /* channels below which a kernel row is better one tap */
+#define GATHER_APART 512     /* floats: pixels that are a multiple of 2 KB apart share few places */
+#define GATHER_OFTEN 8       /* panels that read a copy of them, at least */
 #define GATHER_ALONE 500000.0 /* below this no thread is woken */
 
 /* ---- packing: panel, tap, depth, column ---- */
@@ -239,7 +242,7 @@ static void gather_plan_borders(fvi_gather_plan *plan)
     if (!plan->is_merged || row > GATHER_BAND ||
         (fvi_gather_is_inside(h) && fvi_gather_is_inside(w)))
         return;
-    const ptrdiff_t most = FVI_GATHER_PATCH / row, least = (h->taps - 1) * h->gap + 1;
+    const ptrdiff_t most = GATHER_BANDS / row, least = (h->taps - 1) * h->gap + 1;
     if (most < least) return;
     plan->band_rows = (most - least) / h->source_step + 1;
     plan->band_images = 1;
@@ -291,6 +294,9 @@ static double gather_plan_tasks(fvi_gather_plan *plan, int threads)
         plan->task_panels = fvi_ceil(plan->panels, fvi_ceil(16, plan->tile_groups));
     plan->panel_groups = fvi_ceil(plan->panels, plan->task_panels);
     plan->is_stream = plan->is_stream && plan->panel_groups == 1;
+    plan->copies_pixels = plan->is_stream && g->source_pitch % GATHER_APART == 0 &&
+                          plan->panels >= GATHER_OFTEN &&
+                          plan->tall * (g->depth + FVI_GATHER_GAP) <= FVI_GATHER_PATCH;
     const bool is_often = threads <= 1 && sums > GATHER_STREAM && pixels >= GATHER_LATE;
     const bool is_late = plan->tile_groups == 1 || is_often;
     plan->packs_late = plan->is_panel_outside && is_late && plan->band_rows == 0 &&

@@ -197,6 +197,17 @@ static void tiles_fill(const fvi_gather_region *a, fvi_gather_table *table, ptrd
     }
 }
 
+/* The table's pixels copied one behind the other; how far they are apart. */
+static ptrdiff_t tiles_copy(const fvi_gather_plan *plan, fvi_gather_table *table, ptrdiff_t count)
+{
+    const ptrdiff_t depth = plan->g->depth, step = depth + FVI_GATHER_GAP;
+    for (ptrdiff_t m = 0; m < count; ++m) {
+        memcpy(table->patch + m * step, table->rows[m], (size_t)depth * sizeof *table->patch);
+        table->rows[m] = table->patch + m * step;
+    }
+    return step;
+}
+
 /* The first of `tiles` nearly equal parts of `left` pixels. Where rows go in pairs, all parts but
    the last are even. */
 static ptrdiff_t tiles_cut(const fvi_gather_table *table, ptrdiff_t left, ptrdiff_t tall)
@@ -248,6 +259,7 @@ static void tiles_tiles(const fvi_gather_plan *plan, const fvi_gather_region *re
                 left -= table->count;
             tiles_fill(region, table, before - left);
             table->ahead = (const char *)(table->rows[before - left - 1] + last);
+            if (plan->copies_pixels) call.pair_step = tiles_copy(plan, table, before - left);
             tiles_tile(plan, region, table, &call, p0, p1);
         }
     }

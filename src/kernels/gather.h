@@ -7,8 +7,9 @@
 
 #define FVI_GATHER_TAPS                                                                            \
     128 /* taps of one table; a larger kernel takes several passes over the tile */
-#define FVI_GATHER_PATCH 8192 /* floats of source rows copied with their borders */
-#define FVI_GATHER_STREAMS 16 /* rows of unpacked weights read side by side */
+#define FVI_GATHER_PATCH 16384 /* floats of source that are copied, rows or pixels */
+#define FVI_GATHER_GAP 16      /* floats between copied pixels */
+#define FVI_GATHER_STREAMS 16  /* rows of unpacked weights read side by side */
 
 /* One axis of the output, and how far its indices are apart, in floats. */
 typedef struct fvi_gather_side {
@@ -41,8 +42,9 @@ typedef struct fvi_gather_plan {
     /* a task packs each panel when it comes to it, where it packed the one before: if no other task
        has that panel, or for many weights one after the other does */
     bool packs_late;
-    bool is_stream; /* one pixel after the other, each all panels, which stay in the cache */
-    bool is_far;    /* out is beyond the cache: its lines are fetched while their sums are made */
+    bool copies_pixels; /* of a tile, to where they do not share places of the first-level cache */
+    bool is_stream;     /* one pixel after the other, each all panels, which stay in the cache */
+    bool is_far; /* out is beyond the cache: its lines are fetched while their sums are made */
 } fvi_gather_plan;
 
 /* Output pixels that meet the same taps, all inside the source: images of rows of columns. */
