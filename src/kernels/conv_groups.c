@@ -119,25 +119,42 @@ static size_t groups_direct_weights(const fvi_kernels *k, const fvi_conv_shape *
     return (size_t)(blocks * s->KH * s->C / s->groups * 3 * lanes);
 }
 
-/* [block][kernel row][channel of the source's group][3][lane], zeros behind the last lane; turned
-   about: from filters to channels, the last tap first. */
+/* Kernel row i of n filters, the first of which w is at: [channel of the group][3][lane]. */
+static void groups_pack_row(float *to, const fvi_kernels *k, const fvi_conv_shape *s,
+                            const float *w, ptrdiff_t i, ptrdiff_t n)
+{
+    const ptrdiff_t lanes = k->depthwise->lanes, size = s->C / s->groups;
+    for (ptrdiff_t j = 0; j < 3; ++j)
+        k->tiles->narrow(to + j * lanes, 3 * lanes, w + (i * 3 + j) * size * s->F, s->F, size, n);
+}
+
+/* The same turned about: from filters to channels, the last tap first. */
+static void groups_pack_turned(float *to, const fvi_kernels *k, const fvi_conv_shape *s,
+                               const float *w, ptrdiff_t i, ptrdiff_t n)
+{
+    const ptrdiff_t lanes = k->depthwise->lanes, size = s->C / s->groups;
+    for (ptrdiff_t j = 0; j < 3; ++j) {
+        const float *tap = w + ((s->KH - 1 - i) * 3 + 2 - j) * size * s->F;
+        for (ptrdiff_t lane = 0; lane < n; lane += size, tap += size) {
+            for (ptrdiff_t channel = 0; channel < size; ++channel) {
+                for (ptrdiff_t c = 0; c < size; ++c)
+                    to[(c * 3 + j) * lanes + lane + channel] = tap[channel * s->F + c];
+            }
+        }
+    }
+}
+
+/* [block][kernel row][channel of the source's group][3][lane]; what lies behind the last channel may be
+   anything. */
 static void groups_direct_pack(float *to, const fvi_kernels *k, const fvi_conv_shape *s,
                                const float *w, bool is_turned)
 {
-    const ptrdiff_t lanes = k->depthwise->lanes, size = s->C / s->groups, taps = s->KH * 3;
+    const ptrdiff_t lanes = k->depthwise->lanes, size = s->C / s->groups;
     for (ptrdiff_t c0 = 0; c0 < s->F; c0 += lanes) {
         const ptrdiff_t n = fvi_min(lanes, s->F - c0);
-        for (ptrdiff_t row = 0; row < taps * size; ++row, to += lanes) {
-            const ptrdiff_t i = row / (3 * size), c = row / 3 % size, j = row % 3;
-            const ptrdiff_t t = is_turned ? taps - 1 - (i * 3 + j) : i * 3 + j;
-            if (n < lanes) memset(to, 0, (size_t)lanes * sizeof *to);
-            if (!is_turned) memcpy(to, w + (t * size + c) * s->F + c0, (size_t)n * sizeof *to);
-            const float *from = w + t * size * s->F + c0 + c;
-            for (ptrdiff_t first = 0; is_turned && first < n; first += size) {
-                for (ptrdiff_t channel = 0; channel < size; ++channel)
-                    to[first + channel] = from[channel * s->F + first];
-            }
-        }
+        if (n < lanes) memset(to, 0, (size_t)(s->KH * size * 3 * lanes) * sizeof *to);
+        for (ptrdiff_t i = 0; i < s->KH; ++i, to += size * 3 * lanes)
+            (is_turned ? groups_pack_turned : groups_pack_row)(to, k, s, w + c0, i, n);
     }
 }
 
@@ -173,22 +190,24 @@ static void groups_direct_tile(const groups_direct *d, ptrdiff_t image, ptrdiff_
     const float *x_far = d->source + below * d->source_w * d->source_pitch;
     const float *y_far = d->out + (image * d->out_h + h1) * d->out_w * d->out_pitch;
     const ptrdiff_t kept = fvi_max(1, d->KH); /* rows in the ring */
-    ptrdiff_t next = fvi_max(0, h0 - d->pad_top);
+    ptrdiff_t next = fvi_max(0, h0 - d->pad_top), slot = 0;
     for (ptrdiff_t h = h0; h < h1; ++h) {
         const ptrdiff_t first = h - d->pad_top, i0 = fvi_max(0, -first);
         const ptrdiff_t i1 = fvi_min(d->KH, d->source_h - first);
-        for (; next < first + i1; ++next) {
+        for (; next < first + i1; ++next, slot = slot + 1 < kept ? slot + 1 : 0) {
             const ptrdiff_t row = (image * d->source_h + next) * d->source_w + left + q0;
             const ptrdiff_t far = ((block * d->out_w + o) * (h1 - h0) + (h - h0) * outs) * lanes;
-            spread.to = ring + next % kept * GROUPS_ROW + q0 * lanes;
+            spread.to = ring + slot * GROUPS_ROW + q0 * lanes;
             spread.from = d->source + row * d->source_pitch + c0;
             spread.x_far = (const char *)(x_far + far);
             spread.y_far = (const char *)(y_far + far);
             d->table->spread(&spread);
         }
         call.taps_h = fvi_max(0, i1 - i0);
-        for (ptrdiff_t i = 0; i < call.taps_h; ++i)
-            call.rows[i] = ring + (first + i0 + i) % kept * GROUPS_ROW;
+        ptrdiff_t at_slot = slot - (next - first - i0);
+        at_slot += at_slot < 0 ? kept : 0;
+        for (ptrdiff_t i = 0; i < call.taps_h; ++i, at_slot = at_slot + 1 < kept ? at_slot + 1 : 0)
+            call.rows[i] = ring + at_slot * GROUPS_ROW;
         call.weights = d->weights + (block * d->KH + i0) * d->size * 3 * lanes;
         const ptrdiff_t at = ((image * d->out_h + h) * d->out_w + o) * d->out_pitch + c0;
         call.out = d->out + at;
