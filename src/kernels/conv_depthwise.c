@@ -33,13 +33,6 @@ typedef struct depthwise_plan {
     bool has_left, has_right;         /* which have an output more on that side */
 } depthwise_plan;
 
-fvi_depthwise_reach fvi_depthwise_clip(ptrdiff_t at, ptrdiff_t size, ptrdiff_t gap, ptrdiff_t taps)
-{
-    const ptrdiff_t first = at < 0 ? fvi_ceil(-at, gap) : 0;
-    const ptrdiff_t end = at < size ? fvi_min(taps, (size - 1 - at) / gap + 1) : 0;
-    return (fvi_depthwise_reach){first, fvi_max(0, end - first)};
-}
-
 static fvi_depthwise_reach depthwise_axis(const fvi_gather_axis *a, ptrdiff_t i)
 {
     return fvi_depthwise_clip(i * a->source_step + a->source_first, a->source_size, a->gap,
@@ -217,18 +210,20 @@ static void depthwise_run_strips(const depthwise_plan *plan, ptrdiff_t image, pt
     call->weights = g->weights + row.weights;
     call->out_below = g->h.step * g->out_w * g->out_pitch;
     call->ahead_row = call->out_below * (ptrdiff_t)sizeof(float);
-    for (ptrdiff_t p = 0; p < pieces; ++p) {
-        const ptrdiff_t j = from + places * p / pieces, out = row.out + j * call->out_step;
+    for (ptrdiff_t p = 0, j = from, end; p < pieces; ++p, j = end) {
+        const ptrdiff_t out = row.out + j * call->out_step;
+        end = p + 1 < pieces ? from + places * (p + 1) / pieces : from + places;
         call->source = g->source + row.source + j * call->source_step;
         call->out = g->out + out;
         call->mask = g->mask ? g->mask + out : NULL;
-        call->outs = from + places * (p + 1) / pieces - j;
+        call->outs = end - j;
         call->has_left = p == 0 && plan->has_left;
         call->has_right = p == pieces - 1 && plan->has_right;
         call->ahead = (const char *)(call->out + rows * call->out_below);
         run(call);
     }
     const ptrdiff_t to = plan->inside_to + plan->has_right;
+    if (from - plan->has_left == 0 && to == g->w.count) return;
     for (ptrdiff_t r = i; r < i + rows; ++r)
         depthwise_run_single(plan, image, r, from - plan->has_left, to);
 }

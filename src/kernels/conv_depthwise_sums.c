@@ -127,10 +127,10 @@ static void sums_strips_run(const sums_plan *sum, const sums_strips *strips, con
     const float *dy = sum->dy + (area->image * s->OH + h) * s->OW * s->y_pitch;
     fvi_depthwise_strip_fn *run =
         rows > 1 ? sum->table->strip_pair : sum->table->strips[s->SW - 1][area->h.count - 2];
-    for (ptrdiff_t i = 0; i < pieces; ++i) {
-        const ptrdiff_t w = from + (to - from) * i / pieces;
+    for (ptrdiff_t i = 0, w = from, end; i < pieces; ++i, w = end) {
         const ptrdiff_t iw = (w * s->SW - s->pad_left) * s->x_pitch;
-        call->places = from + (to - from) * (i + 1) / pieces - w;
+        end = i + 1 < pieces ? from + (to - from) * (i + 1) / pieces : to;
+        call->places = end - w;
         call->has_left = i == 0 && strips->has_left;
         call->has_right = i == pieces - 1 && strips->has_right;
         call->x = x + ih * line + iw + c;
@@ -179,6 +179,7 @@ static void sums_image(const sums_plan *sum, ptrdiff_t image, ptrdiff_t c, ptrdi
             next = fvi_depthwise_clip(++a.h1 * s->SH - s->pad_top, s->H, s->DH, s->KH);
         const bool has_strips = a.h.count > 1 && strips.from < strips.to;
         if (has_strips) sums_strips_area(sum, &strips, &a, c, channels, dw, db);
+        if (has_strips && strips.from == 0 && strips.to == s->OW) continue;
         for (a.w0 = 0; a.w0 < s->OW; a.w0 = a.w1) {
             a.w = next = fvi_depthwise_clip(a.w0 * s->SW - s->pad_left, s->W, s->DW, s->KW);
             for (a.w1 = a.w0; a.w1 < s->OW && next.first == a.w.first && next.count == a.w.count;)

@@ -169,7 +169,19 @@ typedef struct fvi_depthwise_reach {
     ptrdiff_t first, count;
 } fvi_depthwise_reach;
 
-fvi_depthwise_reach fvi_depthwise_clip(ptrdiff_t at, ptrdiff_t size, ptrdiff_t gap, ptrdiff_t taps);
+static inline fvi_depthwise_reach fvi_depthwise_clip(ptrdiff_t at, ptrdiff_t size, ptrdiff_t gap,
+                                                     ptrdiff_t taps)
+{
+    const ptrdiff_t before = at < 0 ? -at : 0, within = size - at; /* indices */
+    if (gap == 1) { /* the usual one, without the divisions */
+        const ptrdiff_t end = within < taps ? within : taps;
+        return (fvi_depthwise_reach){before, end > before ? end - before : 0};
+    }
+    const ptrdiff_t first = (before + gap - 1) / gap,
+                    last = within > 0 ? (within - 1) / gap + 1 : 0;
+    const ptrdiff_t end = last < taps ? last : taps;
+    return (fvi_depthwise_reach){first, end > first ? end - first : 0};
+}
 /* Pieces of a row, or of two, narrow enough that what several kernel rows read stays in the nearest
    cache. */
 ptrdiff_t fvi_depthwise_pieces(ptrdiff_t places, ptrdiff_t floats);
