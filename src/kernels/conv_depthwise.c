@@ -46,20 +46,16 @@ static fvi_depthwise_reach depthwise_axis(const fvi_gather_axis *a, ptrdiff_t i)
 typedef struct depthwise_row {
     fvi_depthwise_rows call;
     ptrdiff_t source, weights, weights_below, out;
-    ptrdiff_t channels; /* of out */
+    ptrdiff_t c, channels; /* of out: the first, and how many */
     bool has_taps, is_pair;
 } depthwise_row;
 
-static depthwise_row depthwise_begin(const depthwise_plan *plan, ptrdiff_t image, ptrdiff_t i,
-                                     ptrdiff_t c)
+/* What all rows have in common, of channels of out from c on. */
+static depthwise_row depthwise_row_of(const depthwise_plan *plan, ptrdiff_t c)
 {
     const fvi_gather *g = plan->g;
     const fvi_gather_axis *h = &g->h, *w = &g->w;
-    const fvi_depthwise_reach taps = depthwise_axis(h, i);
-    const ptrdiff_t columns = plan->sums, first = c * plan->fold; /* of the sums */
-    const ptrdiff_t ih = i * h->source_step + h->source_first + taps.first * h->gap;
-    const ptrdiff_t kh = h->kernel_first + taps.first * h->kernel_step;
-    const ptrdiff_t oh = h->start + i * h->step;
+    const ptrdiff_t columns = plan->sums; /* of the sums */
     depthwise_row row = {
         .call = {.source_step = w->source_step * g->source_pitch,
                  .gap_h = h->gap * w->source_size * g->source_pitch,
@@ -72,16 +68,39 @@ static depthwise_row depthwise_begin(const depthwise_plan *plan, ptrdiff_t image
                  .is_added = g->is_added,
                  .is_clipped = g->is_clipped,
                  .most = g->most > 0 ? g->most : INFINITY},
-        .source =
-            ((image * h->source_size + ih) * w->source_size + w->source_first) * g->source_pitch +
-            first / plan->spread,
-        .weights = (kh * g->kernel_w + w->kernel_first) * columns + first,
-        .out = ((image * g->out_h + oh) * g->out_w + w->start) * g->out_pitch + c,
+        .c = c,
         .channels = fvi_min(plan->each, columns / plan->fold - c),
-        .has_taps = taps.count > 0,
     };
-    row.call.taps_h = taps.count;
     row.call.channels = row.channels * plan->fold;
+    return row;
+}
+
+/* Row i of an image. */
+static void depthwise_place(const depthwise_plan *plan, depthwise_row *row, ptrdiff_t image,
+                            ptrdiff_t i)
+{
+    const fvi_gather *g = plan->g;
+    const fvi_gather_axis *h = &g->h, *w = &g->w;
+    const fvi_depthwise_reach taps = depthwise_axis(h, i);
+    const ptrdiff_t columns = plan->sums, first = row->c * plan->fold;
+    const ptrdiff_t ih = i * h->source_step + h->source_first + taps.first * h->gap;
+    const ptrdiff_t kh = h->kernel_first + taps.first * h->kernel_step;
+    const ptrdiff_t oh = h->start + i * h->step;
+    const ptrdiff_t channel = plan->spread > 1 ? first / plan->spread : first;
+    row->source =
+        ((image * h->source_size + ih) * w->source_size + w->source_first) * g->source_pitch +
+        channel;
+    row->weights = (kh * g->kernel_w + w->kernel_first) * columns + first;
+    row->out = ((image * g->out_h + oh) * g->out_w + w->start) * g->out_pitch + row->c;
+    row->has_taps = taps.count > 0;
+    row->call.taps_h = taps.count;
+}
+
+static depthwise_row depthwise_begin(const depthwise_plan *plan, ptrdiff_t image, ptrdiff_t i,
+                                     ptrdiff_t c)
+{
+    depthwise_row row = depthwise_row_of(plan, c);
+    depthwise_place(plan, &row, image, i);
     return row;
 }
 
@@ -197,23 +216,23 @@ ptrdiff_t fvi_depthwise_pieces(ptrdiff_t places, ptrdiff_t floats)
 }
 
 /* Row i, or rows i and i + 1, as strips. */
-static void depthwise_run_strips(const depthwise_plan *plan, ptrdiff_t image, ptrdiff_t i,
-                                 ptrdiff_t rows)
+static void depthwise_run_strips(const depthwise_plan *plan, depthwise_row *row, ptrdiff_t image,
+                                 ptrdiff_t i, ptrdiff_t rows)
 {
     const fvi_gather *g = plan->g;
     const ptrdiff_t from = plan->inside_from, places = plan->inside_to - from;
-    depthwise_row row = depthwise_begin(plan, image, i, 0);
-    fvi_depthwise_rows *call = &row.call;
+    fvi_depthwise_rows *call = &row->call;
+    depthwise_place(plan, row, image, i);
     const ptrdiff_t pieces = fvi_depthwise_pieces(places, call->source_step);
     fvi_depthwise_rows_fn *run =
         rows > 1 ? plan->table->along_pair : plan->table->along[call->taps_h - 2];
-    call->weights = g->weights + row.weights;
+    call->weights = g->weights + row->weights;
     call->out_below = g->h.step * g->out_w * g->out_pitch;
     call->ahead_row = call->out_below * (ptrdiff_t)sizeof(float);
     for (ptrdiff_t p = 0, j = from, end; p < pieces; ++p, j = end) {
-        const ptrdiff_t out = row.out + j * call->out_step;
+        const ptrdiff_t out = row->out + j * call->out_step;
         end = p + 1 < pieces ? from + places * (p + 1) / pieces : from + places;
-        call->source = g->source + row.source + j * call->source_step;
+        call->source = g->source + row->source + j * call->source_step;
         call->out = g->out + out;
         call->mask = g->mask ? g->mask + out : NULL;
         call->outs = end - j;
@@ -231,12 +250,13 @@ static void depthwise_run_strips(const depthwise_plan *plan, ptrdiff_t image, pt
 static void depthwise_run_rows(const depthwise_plan *plan, ptrdiff_t image, ptrdiff_t i0,
                                ptrdiff_t i1)
 {
+    depthwise_row strip = depthwise_row_of(plan, 0);
     for (ptrdiff_t i = i0; i < i1; ++i) {
         const ptrdiff_t taps = depthwise_axis(&plan->g->h, i).count;
         const ptrdiff_t below = i + 1 < i1 ? depthwise_axis(&plan->g->h, i + 1).count : 0;
         if (plan->has_strips && (taps == 2 || taps == 3)) {
             const bool is_pair = taps == 3 && below == 3 && plan->g->h.taps == 3;
-            depthwise_run_strips(plan, image, i, 1 + is_pair);
+            depthwise_run_strips(plan, &strip, image, i, 1 + is_pair);
             i += is_pair;
         } else if (plan->has_pairs && taps > 0 && below > 0) {
             depthwise_row row = depthwise_begin_pair(plan, image, i++);
