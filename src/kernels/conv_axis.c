@@ -33,6 +33,7 @@ bool fvi_gather_residue(fvi_gather_axis *axis, ptrdiff_t residue, ptrdiff_t size
 /* Quotients rounded down and up, whatever the sign of a; b > 0. */
 static ptrdiff_t axis_floor(ptrdiff_t a, ptrdiff_t b)
 {
+    if (b == 1) return a; /* most are, and a division takes longer than the rest */
     return a >= 0 ? a / b : -((b - 1 - a) / b);
 }
 
@@ -45,7 +46,7 @@ fvi_gather_span fvi_gather_span_at(const fvi_gather_axis *a, ptrdiff_t i, ptrdif
 {
     const ptrdiff_t at = a->source_first + i * a->source_step, size = a->source_size;
     const ptrdiff_t tap0 = at < 0 ? axis_ceil(-at, a->gap) : 0;
-    const ptrdiff_t inside = at < size ? (size - 1 - at) / a->gap + 1 : 0;
+    const ptrdiff_t inside = at < size ? axis_floor(size - 1 - at, a->gap) + 1 : 0;
     const ptrdiff_t tap1 = inside < a->taps ? inside : a->taps;
     if (tap0 >= tap1) return (fvi_gather_span){i, i + 1, 0, 0};
     const ptrdiff_t last = size - 1 - (tap1 - 1) * a->gap - a->source_first;

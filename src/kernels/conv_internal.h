@@ -6,9 +6,14 @@
 
 #include "kernels/tile.h"
 
-static inline ptrdiff_t fvi_ceil(ptrdiff_t a, ptrdiff_t b) /* of a / b, a >= 0 and b > 0 */
+/* a / b rounded up, a >= 0 and b > 0. It is called for each tile: by 1, and of small numbers, without the
+   slow division of large ones. */
+static inline ptrdiff_t fvi_ceil(ptrdiff_t a, ptrdiff_t b)
 {
-    return (a + b - 1) / b;
+    const size_t top = (size_t)(a + b - 1);
+    if (b == 1) return a;
+    if (top <= UINT32_MAX) return (ptrdiff_t)((uint32_t)top / (uint32_t)b);
+    return (ptrdiff_t)(top / (size_t)b);
 }
 
 static inline ptrdiff_t fvi_min(ptrdiff_t a, ptrdiff_t b)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define TILES_LONG 32 /* floats of a long tap */
+#define TILES_MANY 4  /* from which the last tiles alone need to be nearly equal */
 #define TILES_LINE 9  /* pixels of an odd line from which tiles do not leave it */
 
 /* ---- products ---- */
@@ -213,6 +214,7 @@ static ptrdiff_t tiles_copy(const fvi_gather_plan *plan, fvi_gather_table *table
 static ptrdiff_t tiles_cut(const fvi_gather_table *table, ptrdiff_t left, ptrdiff_t tall)
 {
     if (left <= tall) return left;
+    if (left > TILES_MANY * tall) return table->is_paired ? tall / 2 * 2 : tall;
     const ptrdiff_t tiles = fvi_ceil(left, tall);
     if (!table->is_paired) return tiles > 2 ? tall : fvi_ceil(left, 2);
     return 2 * fvi_ceil(left / 2, tiles);

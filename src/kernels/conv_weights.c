@@ -44,9 +44,8 @@ static ptrdiff_t weights_part(ptrdiff_t all, ptrdiff_t count, ptrdiff_t i)
 /* First input of tile i: tiles are nearly equal, and even where inputs go in pairs. */
 static ptrdiff_t weights_tile(const fvi_weights_plan *plan, ptrdiff_t i)
 {
-    if (!plan->is_paired) return weights_part(plan->inputs, plan->tile_count, i);
-    const ptrdiff_t at = 2 * weights_part(fvi_ceil(plan->inputs, 2), plan->tile_count, i);
-    return fvi_min(plan->inputs, at);
+    const ptrdiff_t at = plan->tile_least * i + fvi_min(plan->tiles_more, i);
+    return plan->is_paired ? fvi_min(plan->inputs, 2 * at) : at;
 }
 
 static ptrdiff_t weights_clamp(ptrdiff_t i, ptrdiff_t most)

@@ -30,6 +30,7 @@ typedef struct fvi_weights_plan {
     ptrdiff_t spread[FVI_WEIGHTS_SPREAD]; /* [inputs]: their places, if they are spread */
     ptrdiff_t tile_count, width, panels;  /* tiles of inputs, columns of a panel */
     ptrdiff_t tall;                       /* rows of a tile, at most */
+    ptrdiff_t tile_least, tiles_more;     /* at least, and how many have one more; paired: pairs */
     ptrdiff_t step;                       /* floats from pixel to pixel of a copied panel */
     bool is_copied;                       /* tiles are, too */
     bool copies_late; /* the first sums that read a panel copy it, which takes no time of its own */

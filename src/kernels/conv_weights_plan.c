@@ -61,6 +61,9 @@ static void plan_tiles(fvi_weights_plan *plan)
     const bool is_apart = plan->is_spread && !plan->is_paired;
     plan->tile_count = fvi_ceil(plan->inputs, is_apart ? plan->tiles->rows_max : tall);
     plan->tall = fvi_ceil(plan->inputs, plan->tile_count);
+    const ptrdiff_t shared = plan->is_paired ? fvi_ceil(plan->inputs, 2) : plan->inputs;
+    plan->tile_least = shared / plan->tile_count;
+    plan->tiles_more = shared % plan->tile_count;
 }
 
 /* Whether inputs are copied, and how the pixels are cut. A copy takes as long as a few products of a
