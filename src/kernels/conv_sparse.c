@@ -155,8 +155,10 @@ static void sparse_filters(void *context, size_t task)
     }
     for (ptrdiff_t f = 0; f < count; ++f) {
         if (plan->db) plan->db[f0 + f] = bias[f];
-        for (ptrdiff_t i = 0; i < g->KH * row; ++i)
-            plan->dw[i * g->F + f0 + f] = sums[(f * g->KH + i / row) * plan->width + i % row];
+        for (ptrdiff_t kh = 0; kh < g->KH; ++kh) {
+            for (ptrdiff_t i = 0; i < row; ++i)
+                plan->dw[(kh * row + i) * g->F + f0 + f] = sums[(f * g->KH + kh) * plan->width + i];
+        }
     }
 }
 

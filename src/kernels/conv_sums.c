@@ -229,6 +229,19 @@ static void sums_task(void *context, size_t task)
     }
 }
 
+/* Every third vector of `from`, n floats of it, to rows of dw. */
+static void sums_put(const sums_plan *plan, const fvi_kernels *k, float *dw, const float *from,
+                     ptrdiff_t n)
+{
+    const ptrdiff_t lanes = plan->table->lanes, F = plan->s->F;
+    if (n == lanes) {
+        k->tiles->narrow(dw, F, from, 3 * lanes, plan->size, n);
+        return;
+    }
+    for (ptrdiff_t c = 0; c < plan->size; ++c)
+        memcpy(dw + c * F, from + c * 3 * lanes, (size_t)n * sizeof *dw);
+}
+
 /* All shards' copies, added up: where they belong. */
 static void sums_combine(const sums_plan *plan, const fvi_kernels *k)
 {
@@ -238,14 +251,10 @@ static void sums_combine(const sums_plan *plan, const fvi_kernels *k)
     for (ptrdiff_t shard = 1; shard < plan->shards; ++shard)
         k->add((size_t)plan->copy, plan->copies, plan->copies + shard * plan->copy);
     for (ptrdiff_t f0 = 0; f0 < s->F; f0 += lanes) {
-        const size_t n = (size_t)fvi_min(lanes, s->F - f0) * sizeof *from;
-        for (ptrdiff_t i = 0; i < s->KH; ++i) {
-            float *row = plan->dw + i * 3 * size * s->F + f0;
-            for (ptrdiff_t c = 0; c < size; ++c, row += s->F, from += 3 * lanes) {
-                memcpy(row, from, n);
-                memcpy(row + size * s->F, from + lanes, n);
-                memcpy(row + 2 * size * s->F, from + 2 * lanes, n);
-            }
+        for (ptrdiff_t i = 0; i < s->KH; ++i, from += size * 3 * lanes) {
+            for (ptrdiff_t j = 0; j < 3; ++j)
+                sums_put(plan, k, plan->dw + (i * 3 + j) * size * s->F + f0, from + j * lanes,
+                         fvi_min(lanes, s->F - f0));
         }
     }
     if (plan->db) memcpy(plan->db, from, (size_t)s->F * sizeof *from);

@@ -75,6 +75,26 @@ static void weights_add_run(weights_table *table, const float *a, size_t a_step,
     table->run[table->runs++] = (fvi_tile_run){a, a_step, first, count};
 }
 
+/* An output pixel, of all images. */
+typedef struct weights_pixel {
+    ptrdiff_t n, h, w;
+} weights_pixel;
+
+static weights_pixel weights_pixel_at(const fvi_conv_shape *s, ptrdiff_t pixel)
+{
+    const ptrdiff_t row = pixel / s->OW;
+    return (weights_pixel){row / s->OH, row % s->OH, pixel % s->OW};
+}
+
+/* The first of the next row. */
+static void weights_pixel_next(const fvi_conv_shape *s, weights_pixel *at)
+{
+    at->w = 0;
+    if (++at->h < s->OH) return;
+    at->h = 0;
+    ++at->n;
+}
+
 /* Pixels [w0, w1) of one output row; row is the first pixel of the input row they read, first the
    number of pixel w0 in the block. Only pixels whose tap is inside the image take part. */
 static void weights_row_runs(const fvi_weights_plan *plan, weights_table *table, ptrdiff_t row,
@@ -96,11 +116,11 @@ static void weights_runs(const fvi_weights_plan *plan, weights_table *table, ptr
                          ptrdiff_t kw, ptrdiff_t first, ptrdiff_t last)
 {
     const fvi_conv_shape *s = plan->s;
+    weights_pixel at = weights_pixel_at(s, first);
     table->runs = 0;
-    for (ptrdiff_t pixel = first; pixel < last;) {
-        const ptrdiff_t row = pixel / s->OW, w0 = pixel % s->OW;
-        const ptrdiff_t w1 = fvi_min(s->OW, w0 + last - pixel);
-        const ptrdiff_t n = row / s->OH, ih = row % s->OH * s->SH + kh * s->DH - s->pad_top;
+    for (ptrdiff_t pixel = first; pixel < last; weights_pixel_next(s, &at)) {
+        const ptrdiff_t w0 = at.w, w1 = fvi_min(s->OW, w0 + last - pixel), n = at.n;
+        const ptrdiff_t ih = at.h * s->SH + kh * s->DH - s->pad_top;
         if (ih >= 0 && ih < s->H)
             weights_row_runs(plan, table, (n * s->H + ih) * s->W, kw, w0, w1,
                              (size_t)(pixel - first));
@@ -134,10 +154,10 @@ static void weights_merged_runs(const fvi_weights_plan *plan, weights_table *tab
     const ptrdiff_t step = s->SW * s->C;
     float *band = table->band, *next = band;
     ptrdiff_t image = -1, oh0 = 0;
+    weights_pixel at = weights_pixel_at(s, first);
     table->runs = 0;
-    for (ptrdiff_t pixel = first; pixel < last;) {
-        const ptrdiff_t row = pixel / s->OW, w0 = pixel % s->OW, n = row / s->OH, oh = row % s->OH;
-        const ptrdiff_t w1 = fvi_min(s->OW, w0 + last - pixel);
+    for (ptrdiff_t pixel = first; pixel < last; weights_pixel_next(s, &at)) {
+        const ptrdiff_t w0 = at.w, w1 = fvi_min(s->OW, w0 + last - pixel), n = at.n, oh = at.h;
         const float *a = plan->x + ((n * s->H + oh * s->SH) * s->W + w0 * s->SW) * s->C;
         if (plan->has_band && n != image) {
             const ptrdiff_t rows = fvi_ceil(w0 + last - pixel, s->OW);
