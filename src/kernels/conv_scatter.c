@@ -49,8 +49,9 @@ typedef struct scatter_table {
     size_t taps;
 } scatter_table;
 
-/* What output column ow adds to the rows of the table. */
-static void scatter_column(const scatter_plan *plan, const scatter_table *table, ptrdiff_t ow)
+/* What output column ow adds to the rows of the table; the call has what all columns share. */
+static void scatter_column(const scatter_plan *plan, const scatter_table *table,
+                           fvi_tile_rows *call, ptrdiff_t ow)
 {
     const fvi_conv_shape *s = plan->s;
     const ptrdiff_t iw = ow * s->SW - s->pad_left;
@@ -63,34 +64,34 @@ static void scatter_column(const scatter_plan *plan, const scatter_table *table,
         rows[m] = table->dy[m] + ow * s->F;
         out[m] = table->dx[m] + (iw + first) * s->C;
     }
+    call->rows = rows;
+    call->out = out;
+    call->ahead = (const char *)rows[0];
     for (ptrdiff_t c = 0; c < columns; c += most) {
         const ptrdiff_t here = columns - c < most ? columns - c : most;
-        const fvi_tile_rows call = {
-            .rows = rows,
-            .tiles = 1,
-            .shift = table->shift,
-            .panel_row = table->panel_row,
-            .taps = table->taps,
-            .depth = (size_t)s->F,
-            .panel = plan->packed + first * s->C + c,
-            .panel_step = (size_t)plan->width,
-            .out = out,
-            .out_at = (size_t)c,
-            .columns = (int)here,
-            .ahead = (const char *)rows[0],
-            .is_added = true,
-        };
         const ptrdiff_t vectors = fvi_ceil(here, lanes);
-        plan->tiles->rows[(table->count - 1) * plan->tiles->vectors_max + vectors - 1](&call);
+        call->panel = plan->packed + first * s->C + c;
+        call->out_at = (size_t)c;
+        call->columns = (int)here;
+        plan->tiles->rows[(table->count - 1) * plan->tiles->vectors_max + vectors - 1](call);
     }
 }
 
 /* The table's rows of dx, all columns. */
 static void scatter_rows(const scatter_plan *plan, const scatter_table *table)
 {
+    fvi_tile_rows call = {
+        .tiles = 1,
+        .shift = table->shift,
+        .panel_row = table->panel_row,
+        .taps = table->taps,
+        .depth = (size_t)plan->s->F,
+        .panel_step = (size_t)plan->width,
+        .is_added = true,
+    };
     for (ptrdiff_t ow = 0; ow < plan->s->OW; ++ow) {
         const ptrdiff_t iw = ow * plan->s->SW - plan->s->pad_left;
-        if (iw < plan->s->W && iw + plan->s->KW > 0) scatter_column(plan, table, ow);
+        if (iw < plan->s->W && iw + plan->s->KW > 0) scatter_column(plan, table, &call, ow);
     }
 }
 
@@ -101,7 +102,9 @@ static void scatter_span(const scatter_plan *plan, const fvi_gather_axis *h,
     const fvi_conv_shape *s = plan->s;
     const ptrdiff_t length = span->end - span->first, all = (n1 - n0) * length;
     const ptrdiff_t tiles = fvi_ceil(all, plan->tiles->rows_max);
-    scatter_table table = {.taps = (size_t)(span->tap1 - span->tap0)};
+    ptrdiff_t n = n0, i = span->first;
+    scatter_table table; /* large: it takes longer to clear than to fill */
+    table.taps = (size_t)(span->tap1 - span->tap0);
     for (ptrdiff_t t = span->tap0; t < span->tap1; ++t) {
         const ptrdiff_t kh = h->kernel_first + t * h->kernel_step;
         table.shift[t - span->tap0] = (t - span->tap0) * h->gap * s->OW * s->F;
@@ -111,11 +114,13 @@ static void scatter_span(const scatter_plan *plan, const fvi_gather_axis *h,
         const ptrdiff_t from = all * tile / tiles, to = all * (tile + 1) / tiles;
         table.count = to - from;
         for (ptrdiff_t m = 0; m < table.count; ++m) {
-            const ptrdiff_t n = n0 + (from + m) / length, i = span->first + (from + m) % length;
             const ptrdiff_t oh = h->source_first + i * h->source_step + span->tap0 * h->gap;
             const ptrdiff_t ih = h->start + i * h->step;
             table.dy[m] = plan->dy + (n * s->OH + oh) * s->OW * s->F;
             table.dx[m] = plan->dx + (n * s->H + ih) * s->W * s->C;
+            if (++i < span->end) continue;
+            i = span->first;
+            ++n;
         }
         scatter_rows(plan, &table);
     }
