@@ -3,10 +3,10 @@
 
 /* An input meets the 3 outputs of a row whose windows hold it, under one tap each. So 8 channels and 3
    taps of a vector of filters are summed in registers over rows of pixels: 9 loads for 24 products, and
-   nothing of x or dy is copied. Where groups are smaller than a vector, several lie side by side in it, and their
-   inputs are spread first. Sums over a few rows begin with zero and are added to dw, which keeps rounding
-   small. Images are cut into shards by geometry and batch alone, each with its own dw, and these are added
-   in order: so threads cannot change a bit. */
+   nothing of x or dy is copied. Where groups are smaller than a vector, several lie side by side in it, and
+   their inputs are spread first. Sums over a few rows begin with zero and are added to dw, which keeps
+   rounding small. Images are cut into shards by geometry and batch alone, each with its own dw, and these
+   are added in order: so threads cannot change a bit. */
 
 #include "kernels/conv_internal.h"
 #include "kernels/depthwise.h"
@@ -29,7 +29,7 @@ typedef struct sums_plan {
     const fvi_depthwise_table *table;
     const fvi_conv_shape *s;
     const float *x, *dy;
-    float *dw, *db, *copies; /* db may be NULL */
+    float *dw, *db, *copies; /* db NULL: not wanted */
     fvi_tile_sums_fn *sums;
     ptrdiff_t size, blocks;  /* channels that meet a filter; vectors of filters */
     ptrdiff_t each, copy;    /* floats of dw of a vector of filters; of all of dw and db */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Template of the kernels for groups of few channels under a kernel 3 wide, included by each
-   kernels_<isa>.c before kernels_depthwise_sums.h. No include guard: that is the point. */
+/* Template of the kernels for groups of few channels under a kernel 3 wide (and the weight gradient of
+   convolutions without groups), included by each kernels_<isa>.c before kernels_depthwise_sums.h. No
+   include guard: that is the point. */
 
 /* A vector holds the filters of all groups that fit, side by side. What meets them is, for each
    channel of a group, a vector in which that channel of each group fills the group's lanes; inputs
