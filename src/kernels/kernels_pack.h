@@ -76,6 +76,9 @@ static void FVI_NAME(transpose)(float *to, ptrdiff_t width, const float *from, p
 
 /* to[d * width + c] = from[d * step + c] for c < columns, and 0 for columns <= c < width, a multiple
    of FVI_LANES. */
+#define FVI_COPY_AHEAD                                                                             \
+    16 /* rows: those of large weights are pages apart, where nothing else fetches them */
+
 static void FVI_NAME(copy)(float *to, ptrdiff_t width, const float *from, ptrdiff_t step,
                            ptrdiff_t depth, ptrdiff_t columns)
 {
@@ -83,6 +86,9 @@ static void FVI_NAME(copy)(float *to, ptrdiff_t width, const float *from, ptrdif
     const int rest = (int)(columns - whole);
     for (ptrdiff_t d = 0; d < depth; ++d, to += width, from += step) {
         ptrdiff_t c = 0;
+        for (; c < columns; c += FVI_CACHE_LINE)
+            FVI_PREFETCH(from + FVI_COPY_AHEAD * step + c);
+        c = 0;
         for (; c < whole; c += FVI_LANES)
             FVI_STORE(to + c, FVI_LOAD(from + c));
         if (rest) FVI_STORE(to + c, FVI_LOAD_FIRST(from + c, rest));
