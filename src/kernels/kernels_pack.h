@@ -74,11 +74,10 @@ static void FVI_NAME(transpose)(float *to, ptrdiff_t width, const float *from, p
     }
 }
 
+#define FVI_COPY_AHEAD 16 /* rows that are fetched ahead: those of large weights are pages apart */
+
 /* to[d * width + c] = from[d * step + c] for c < columns, and 0 for columns <= c < width, a multiple
    of FVI_LANES. */
-#define FVI_COPY_AHEAD                                                                             \
-    16 /* rows: those of large weights are pages apart, where nothing else fetches them */
-
 static void FVI_NAME(copy)(float *to, ptrdiff_t width, const float *from, ptrdiff_t step,
                            ptrdiff_t depth, ptrdiff_t columns)
 {
