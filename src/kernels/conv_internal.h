@@ -6,14 +6,12 @@
 
 #include "kernels/tile.h"
 
-/* a / b rounded up, a >= 0 and b > 0. It is called for each tile: by 1, and of small numbers, without the
-   slow division of large ones. */
+/* a / b rounded up, a >= 0 and b > 0. It is called for each tile: small numbers go without the slow
+   division of large ones. */
 static inline ptrdiff_t fvi_ceil(ptrdiff_t a, ptrdiff_t b)
 {
-    const size_t top = (size_t)(a + b - 1);
-    if (b == 1) return a;
-    if (top <= UINT32_MAX) return (ptrdiff_t)((uint32_t)top / (uint32_t)b);
-    return (ptrdiff_t)(top / (size_t)b);
+    const ptrdiff_t top = a + b - 1;
+    return (uint64_t)top <= UINT32_MAX ? (ptrdiff_t)((uint32_t)top / (uint32_t)b) : top / b;
 }
 
 static inline ptrdiff_t fvi_min(ptrdiff_t a, ptrdiff_t b)

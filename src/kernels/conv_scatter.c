@@ -41,8 +41,8 @@ static void scatter_pack(void *context, size_t task)
 
 /* Rows of dx that meet the same kernel rows, and where they are in dy at its first column. */
 typedef struct scatter_table {
-    const float *dy[FVI_TILE_ROWS_MAX];
-    float *dx[FVI_TILE_ROWS_MAX];
+    const float *dy[FVI_TILE_ROWS_MAX], *rows[FVI_TILE_ROWS_MAX]; /* rows, out: of one column */
+    float *dx[FVI_TILE_ROWS_MAX], *out[FVI_TILE_ROWS_MAX];
     ptrdiff_t count;
     ptrdiff_t shift[SCATTER_TAPS];
     size_t panel_row[SCATTER_TAPS];
@@ -50,23 +50,18 @@ typedef struct scatter_table {
 } scatter_table;
 
 /* What output column ow adds to the rows of the table; the call has what all columns share. */
-static void scatter_column(const scatter_plan *plan, const scatter_table *table,
-                           fvi_tile_rows *call, ptrdiff_t ow)
+static void scatter_column(const scatter_plan *plan, scatter_table *table, fvi_tile_rows *call,
+                           ptrdiff_t ow)
 {
     const fvi_conv_shape *s = plan->s;
     const ptrdiff_t iw = ow * s->SW - s->pad_left;
     const ptrdiff_t first = iw < 0 ? -iw : 0, last = s->W - iw < s->KW ? s->W - iw : s->KW;
     const ptrdiff_t columns = (last - first) * s->C, lanes = plan->tiles->lanes;
     const ptrdiff_t most = lanes * plan->tiles->vectors_max;
-    const float *rows[FVI_TILE_ROWS_MAX];
-    float *out[FVI_TILE_ROWS_MAX];
     for (ptrdiff_t m = 0; m < table->count; ++m) {
-        rows[m] = table->dy[m] + ow * s->F;
-        out[m] = table->dx[m] + (iw + first) * s->C;
+        table->rows[m] = table->dy[m] + ow * s->F;
+        table->out[m] = table->dx[m] + (iw + first) * s->C;
     }
-    call->rows = rows;
-    call->out = out;
-    call->ahead = (const char *)rows[0];
     for (ptrdiff_t c = 0; c < columns; c += most) {
         const ptrdiff_t here = columns - c < most ? columns - c : most;
         const ptrdiff_t vectors = fvi_ceil(here, lanes);
@@ -78,9 +73,12 @@ static void scatter_column(const scatter_plan *plan, const scatter_table *table,
 }
 
 /* The table's rows of dx, all columns. */
-static void scatter_rows(const scatter_plan *plan, const scatter_table *table)
+static void scatter_rows(const scatter_plan *plan, scatter_table *table)
 {
     fvi_tile_rows call = {
+        .rows = table->rows,
+        .out = table->out,
+        .ahead = (const char *)plan->dy,
         .tiles = 1,
         .shift = table->shift,
         .panel_row = table->panel_row,

@@ -271,8 +271,9 @@ void fvi_sums_run(const fvi_kernels *k, fvi_threads *threads, const fvi_conv_sha
     plan.copies = scratch;
     const double work = (double)(s->N * s->OH * s->OW * s->F) * (double)(s->KH * 3 * plan.size);
     if (work < SUMS_ALONE) threads = NULL;
-    const ptrdiff_t wanted = 2 * fvi_threads_count(threads) / plan.shards;
-    if (fvi_threads_count(threads) > 1) plan.parts = fvi_max(1, fvi_min(wanted, plan.blocks));
+    const ptrdiff_t count = fvi_threads_count(threads), wanted = count > 1 ? 2 * count : 1;
+    while (plan.parts < plan.blocks && plan.shards * plan.parts < wanted)
+        ++plan.parts;
     fvi_parallel_for(threads, (size_t)(plan.shards * plan.parts), sums_task, &plan);
     sums_combine(&plan, k);
 }
