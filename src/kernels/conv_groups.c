@@ -144,8 +144,7 @@ static void groups_pack_turned(float *to, const fvi_kernels *k, const fvi_conv_s
     }
 }
 
-/* [block][kernel row][channel of the source's group][3][lane]; what lies behind the last channel may be
-   anything. */
+/* [block][kernel row][channel of the source's group][3][lane], zeros behind the last lane. */
 static void groups_direct_pack(float *to, const fvi_kernels *k, const fvi_conv_shape *s,
                                const float *w, bool is_turned)
 {

@@ -197,8 +197,10 @@ static bool conv_pieces_scratch(size_t *floats, const fvi_kernels *k, const fvi_
         rows = fvi_conv_piece(g, first);
         if (rows == all) return true;
         const fvi_conv_shape part = conv_part(s, first, rows, &x_first);
-        if (!fvi_conv_weights_scratch(&most, k, &part)) return false;
-        if (fvi_sums_pays(k, &part)) most = fvi_sums_scratch(k, &part);
+        if (fvi_sums_pays(k, &part))
+            most = fvi_sums_scratch(k, &part);
+        else if (!fvi_conv_weights_scratch(&most, k, &part))
+            return false;
         if (most > *floats) *floats = most;
     }
     return true;
@@ -494,8 +496,9 @@ void fvi_conv_weight_rows(const fvi_kernels *k, fvi_threads *threads, const fvi_
     ptrdiff_t x_first;
     const fvi_conv_shape part = conv_part(&s, first, rows, &x_first);
     if (s.N > 0) {
-        (fvi_sums_pays(k, &part) ? fvi_sums_run : fvi_conv_weights)(k, threads, &part, dw, db,
-                                                                    x + x_first, dy, scratch);
+        const bool is_sums = conv_choose(k, &part, CONV_WEIGHT_GRADIENT) == CONV_SUMS;
+        (is_sums ? fvi_sums_run : fvi_conv_weights)(k, threads, &part, dw, db, x + x_first, dy,
+                                                    scratch);
         return;
     }
     memset(dw, 0, rows * (size_t)g->F * sizeof *dw);

@@ -329,7 +329,7 @@ static fv_status layout_arrays(fvi_layout_work *work, const int *shared)
 {
     fvi_layout *layout = work->layout;
     const fv_model *model = work->model;
-    const size_t most = 5 * (size_t)model->n_nodes; /* a block's two are its nodes' gradients */
+    const size_t most = 5 * (size_t)model->n_nodes; /* y, dy, peaks; weights', or its block's two */
     fvi_span *span = fvi_alloc(most, sizeof *span, "a plan");
     const fvi_span **placed = span ? fvi_alloc(most, sizeof *placed, "a plan") : NULL;
     const bool keeps = layout->use == FVI_LOOK && layout->has_gradients;
