@@ -21,15 +21,18 @@
 #define GATHER_SOURCE                                                                              \
     (128 * 1024) /* floats of source that one task walks over again for each panel */
 #define GATHER_STREAM                                                                              \
-    (256 * 1024)              /* floats of packed weights that stay in the second-level cache */
-#define GATHER_FAR 250000.0   /* floats of out that the second-level cache will not keep */
-#define GATHER_SLOW 32        /* steps of a sum that leave time to fetch its place */
-#define GATHER_STEPS 256      /* steps of all sums of a call: it takes as long as some twenty */
-#define GATHER_THIN 256       /* depth from which few columns are not packed */
-#define GATHER_TASK 2000000.0 /* multiply-adds worth a task; an image of twice as many is cut */
-#define GATHER_PACK 100000    /* weights whose packing is worth waking threads */
-#define GATHER_LATE 256.0     /* pixels under which a panel may be packed once for each task */
-#define GATHER_LINE 4         /* pixels of a line, at least */
+    (256 * 1024)            /* floats of packed weights that stay in the second-level cache */
+#define GATHER_FAR 250000.0 /* floats of out that the second-level cache will not keep */
+#define GATHER_SLOW 32      /* steps of a sum that leave time to fetch its place */
+#define GATHER_STEPS 256    /* steps of all sums of a call: it takes as long as some twenty */
+#define GATHER_THIN 256     /* depth from which few columns are not packed */
+#define GATHER_TASK 16e6    /* multiply-adds of a task, more than an image has: it is cut */
+#define GATHER_SHARES 4.0   /* tasks that each thread of several finds, if these are worth it */
+#define GATHER_SHARE 2e6
+#define GATHER_PACK 100000   /* weights whose packing is worth waking threads */
+#define GATHER_PACKING 2.0   /* packing a weight takes as long as reading so many inputs */
+#define GATHER_LATE 256.0    /* pixels under which a panel may be packed once for each task */
+#define GATHER_LINE 4        /* pixels of a line, at least */
 #define GATHER_LINE_STEPS 32 /* steps below which several tiles of one call are better than lines */
 #define GATHER_DEEP 6        /* channels below which a kernel row is better one tap */
 #define GATHER_APART 512     /* floats: pixels that are a multiple of 2 KB apart share few places */
@@ -140,15 +143,33 @@ static inline void gather_turn(const fvi_gather_plan *plan, fvi_gather_region *r
     }
 }
 
+/* What a task that begins at row h->first does of a column of its own, at a border: all of it, as far
+   as the same taps are met, or nothing if another task began with it. How tasks are cut would decide on
+   lines otherwise, and with them on the order of sums. */
+static bool gather_column(const fvi_gather_plan *plan, fvi_gather_span *h)
+{
+    const fvi_gather_axis *axis = &plan->h.axis;
+    if (h->tap0 == h->tap1) return true;
+    if (h->first > 0) {
+        const fvi_gather_span above = fvi_gather_span_at(axis, h->first - 1, h->first);
+        if (above.tap0 == h->tap0 && above.tap1 == h->tap1) return false;
+    }
+    *h = fvi_gather_span_at(axis, h->first, axis->count);
+    return true;
+}
+
 /* Output rows [r0, r1) of images [n0, n1), region by region. */
 static void gather_regions(const fvi_gather_plan *plan, fvi_gather_table *table, ptrdiff_t n0,
                            ptrdiff_t n1, ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t p0, ptrdiff_t p1)
 {
-    fvi_gather_span h, w;
-    for (ptrdiff_t i = r0; i < r1; i = h.end) {
-        h = fvi_gather_span_at(&plan->h.axis, i, r1);
-        for (ptrdiff_t j = 0; j < plan->w.axis.count; j = w.end) {
-            w = fvi_gather_span_at(&plan->w.axis, j, plan->w.axis.count);
+    const ptrdiff_t columns = plan->w.axis.count;
+    fvi_gather_span rows, w;
+    for (ptrdiff_t i = r0; i < r1; i = rows.end) {
+        rows = fvi_gather_span_at(&plan->h.axis, i, r1);
+        for (ptrdiff_t j = 0; j < columns; j = w.end) {
+            fvi_gather_span h = rows;
+            w = fvi_gather_span_at(&plan->w.axis, j, columns);
+            if (columns > 1 && w.end - w.first == 1 && !gather_column(plan, &h)) continue;
             fvi_gather_region region = gather_region_of(plan, n0, n1, &h, &w);
             gather_turn(plan, &region, &h, &w);
             fvi_gather_run_region(plan, &region, table, p0, p1);
@@ -278,7 +299,10 @@ static double gather_plan_tasks(fvi_gather_plan *plan, int threads)
     plan->is_panel_outside = !plan->is_stream && sums > GATHER_PANELS && plan->panels > 1;
     const double panel = sums / (double)plan->panels;
     const double reread = fmin(fmax(GATHER_SOURCE, 2 * panel), 2 * GATHER_SOURCE);
-    const double pixels = plan->is_panel_outside ? reread / source : GATHER_TASK / sums;
+    const double work = sums * image * (double)g->N;
+    const double share = fmax(GATHER_SHARE, work / (GATHER_SHARES * (double)threads));
+    const double task = threads > 1 && w->count > 1 ? fmin(GATHER_TASK, share) : GATHER_TASK;
+    const double pixels = plan->is_panel_outside ? reread / source : task / sums;
     const double images = pixels / image;
     plan->row_chunk = h->count;
     plan->image_chunk = images < 1 ? 1 : images > (double)g->N ? g->N : (ptrdiff_t)images;
@@ -288,6 +312,11 @@ static double gather_plan_tasks(fvi_gather_plan *plan, int threads)
         plan->row_chunk = fvi_ceil(h->count, fvi_min(pieces, h->count));
         if (plan->is_stream) plan->row_chunk = fvi_ceil(plan->row_chunk, plan->tall) * plan->tall;
     }
+    const bool is_often = threads <= 1 && sums > GATHER_STREAM && pixels >= GATHER_LATE;
+    const double again = (double)fvi_ceil(g->N, plan->image_chunk) * sums * GATHER_PACKING;
+    if (is_often && plan->is_panel_outside && plan->row_chunk == h->count &&
+        again > (double)plan->panels * source * image * (double)g->N)
+        plan->image_chunk = g->N; /* the source from afar for each panel, each panel packed once */
     plan->tile_groups = fvi_ceil(g->N, plan->image_chunk) * fvi_ceil(h->count, plan->row_chunk);
     plan->task_panels = plan->panels;
     if (threads > 1 && plan->tile_groups < 8)
@@ -297,13 +326,12 @@ static double gather_plan_tasks(fvi_gather_plan *plan, int threads)
     plan->copies_pixels = plan->is_stream && g->source_pitch % GATHER_APART == 0 &&
                           plan->panels >= GATHER_OFTEN &&
                           plan->tall * (g->depth + FVI_GATHER_GAP) <= FVI_GATHER_PATCH;
-    const bool is_often = threads <= 1 && sums > GATHER_STREAM && pixels >= GATHER_LATE;
     const bool is_late = plan->tile_groups == 1 || is_often;
     plan->packs_late = plan->is_panel_outside && is_late && plan->band_rows == 0 &&
                        plan->direct == 0 && !plan->is_thin;
     plan->tiles_most = fvi_min(fvi_ceil(GATHER_STEPS, steps), plan->tiles->tiles_most);
     if (plan->direct > 0 || plan->is_thin) plan->tiles_most = 1;
-    return sums * image * (double)g->N;
+    return work;
 }
 
 bool fvi_gather_scratch(size_t *floats, const fvi_kernels *k, size_t taps, size_t depth,

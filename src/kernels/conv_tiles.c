@@ -11,11 +11,16 @@
 
 #include <string.h>
 
-#define TILES_LONG 32 /* floats of a long tap */
+#define TILES_LONG 32 /* floats of a long tap; of an even number, a quarter */
 #define TILES_MANY 4  /* from which the last tiles alone need to be nearly equal */
 #define TILES_LINE 9  /* pixels of an odd line from which tiles do not leave it */
 
 /* ---- products ---- */
+
+static bool tiles_is_long(ptrdiff_t depth)
+{
+    return depth >= TILES_LONG || (depth % 2 == 0 && depth >= TILES_LONG / 4);
+}
 
 static fvi_tile_rows_fn *tiles_kernel(const fvi_gather_plan *plan, const fvi_gather_table *table,
                                       ptrdiff_t vectors)
@@ -25,7 +30,7 @@ static fvi_tile_rows_fn *tiles_kernel(const fvi_gather_plan *plan, const fvi_gat
     if (table->lines > 0)
         return tiles->lines[(table->lines - 1) * tiles->thin_max * tiles->vectors_max + at];
     if (!table->is_paired) return tiles->rows[at];
-    return (table->depth >= TILES_LONG ? tiles->longs : tiles->pairs)[at];
+    return (tiles_is_long(table->depth) ? tiles->longs : tiles->pairs)[at];
 }
 
 /* Of a stream all panels fetch, in equal shares, what the next tile reads and what it writes: both lie

@@ -24,53 +24,61 @@ FVI_INLINE void FVI_LINES_NAME(meet)(FVI_VECTOR row[][FVI_VECTORS_MAX],
             row[q - t][v] = FVI_FMA(left, right[t][v], row[q - t][v]);
     }
 }
+/* Pixel q of a line: every seventh has an address, from which the others are 1 to 6 pixels away. An
+   instruction multiplies a distance by 2 or 4, so three distances are all it takes. */
+#define FVI_LINES_FAR(q)                                                                           \
+    ((q) % 7 == 0   ? 0                                                                            \
+     : (q) % 7 == 3 ? by[1]                                                                        \
+     : (q) % 7 == 5 ? by[2]                                                                        \
+     : (q) % 7 == 6 ? 2 * by[1]                                                                    \
+                    : (q) % 7 * by[0])
 #define FVI_LINES_MEET(q, t0, t1)                                                                  \
-    FVI_LINES_NAME(meet)(row, right, a[l][(q) / 4][next[(q) % 4]], q, t0, t1);
+    FVI_LINES_NAME(meet)                                                                           \
+    (row, right, *(const float *)(a[l][(q) / 7] + FVI_LINES_FAR(q)), q, t0, t1);
 
 /* So many groups of so many taps each. Pixel q of a line is met by its row q in the first tap of a
-   group, by row q - 1 in the second and so on, and is loaded once for all of them. Every fourth pixel
-   has an address; the others are a pixel, two or three behind it. */
+   group, by row q - 1 in the second and so on, and is loaded once for all of them. What counts and
+   moves on takes the places of products: few addresses do. */
 FVI_INLINE void FVI_LINES_NAME(groups)(FVI_VECTOR sum[][FVI_VECTORS_MAX], const fvi_tile_rows *call,
                                        size_t first, size_t count, const int taps, const int pixels)
 {
-    const ptrdiff_t depth = (ptrdiff_t)call->depth, pixel = call->pair_step;
-    const ptrdiff_t ahead_step = call->ahead_step;
+    const ptrdiff_t depth = (ptrdiff_t)call->depth, ahead_step = call->ahead_step;
+    const ptrdiff_t pixel = call->pair_step * (ptrdiff_t)sizeof(float);
     const char *ahead = call->ahead + (ptrdiff_t)first * depth * ahead_step;
-    const float *a[2][FVI_THIN_MAX / 4 + 1];
-    FVI_UNROLL
-    for (int l = 0; l < FVI_LINES; ++l) {
-        FVI_UNROLL
-        for (int q = 0; q < pixels + taps - 1; q += 4)
-            a[l][q / 4] = call->rows[l] + q * pixel;
-    }
+    ptrdiff_t by[3] = {pixel, 3 * pixel, 5 * pixel};
+    ptrdiff_t tap = (ptrdiff_t)(call->tap_step * sizeof(float));
     for (size_t g = first; g < first + count; ++g) {
-        const float *b[3];
-        ptrdiff_t next[4];
+        const char *b =
+            (const char *)(call->panel + call->panel_row[g] * (FVI_LINE_VECTORS * FVI_LANES));
+        const char *a[2][(FVI_THIN_MAX + 2) / 7 + 1];
         FVI_UNROLL
-        for (int t = 0; t < taps; ++t)
-            b[t] = call->panel + call->panel_row[g] * (FVI_LINE_VECTORS * FVI_LANES) +
-                   (size_t)t * call->tap_step;
-        FVI_UNROLL
-        for (int k = 0; k < 4; ++k)
-            next[k] = call->shift[g] + k * pixel;
+        for (int l = 0; l < FVI_LINES; ++l) {
+            FVI_UNROLL
+            for (int q = 0; q < pixels + taps - 1; q += 7)
+                a[l][q / 7] = (const char *)(call->rows[l] + call->shift[g]) + q * pixel;
+        }
         for (ptrdiff_t left = depth; left > 0; --left) {
             FVI_VECTOR right[3][FVI_VECTORS_MAX];
             FVI_PREFETCH(ahead);
             ahead += ahead_step;
             FVI_UNROLL
-            for (int k = 0; k < 4; ++k)
-                FVI_KEEP(next[k]);
+            for (int k = 0; k < 3; ++k)
+                FVI_KEEP(by[k]);
+            FVI_KEEP(tap);
+            FVI_KEEP(b);
             FVI_UNROLL
             for (int t = 0; t < taps; ++t) {
-                FVI_KEEP(b[t]);
                 FVI_UNROLL
                 for (int v = 0; v < FVI_LINE_VECTORS; ++v)
-                    right[t][v] = FVI_LOAD(b[t] + v * FVI_LANES);
-                b[t] += FVI_LINE_VECTORS * FVI_LANES;
+                    right[t][v] = FVI_LOAD((const float *)(b + t * tap) + v * FVI_LANES);
             }
+            b += FVI_LINE_VECTORS * FVI_LANES * sizeof(float);
             FVI_UNROLL
             for (int l = 0; l < FVI_LINES; ++l) {
                 FVI_VECTOR(*row)[FVI_VECTORS_MAX] = sum + l * pixels;
+                FVI_UNROLL
+                for (int q = 0; q < pixels + taps - 1; q += 7)
+                    FVI_KEEP(a[l][q / 7]);
                 if (taps > 1) FVI_LINES_MEET(0, 0, 1)
                 if (taps > 2) FVI_LINES_MEET(1, 0, 2)
                 FVI_UNROLL
@@ -78,10 +86,10 @@ FVI_INLINE void FVI_LINES_NAME(groups)(FVI_VECTOR sum[][FVI_VECTORS_MAX], const 
                     FVI_LINES_MEET(q, 0, taps)
                 if (taps > 2) FVI_LINES_MEET(pixels, 1, 3)
                 if (taps > 1) FVI_LINES_MEET(pixels + taps - 2, taps - 1, taps)
+                FVI_UNROLL
+                for (int q = 0; q < pixels + taps - 1; q += 7)
+                    a[l][q / 7] += sizeof(float);
             }
-            FVI_UNROLL
-            for (int k = 0; k < 4; ++k)
-                ++next[k];
         }
     }
 }
@@ -112,6 +120,7 @@ FVI_CAT(FVI_CAT(FVI_EACH_LINE, FVI_LINES), FVI_LINE_VECTORS)(FVI_LINES_WRAP)
 
 #undef FVI_LINES_NAME
 #undef FVI_LINES_MEET
+#undef FVI_LINES_FAR
 #undef FVI_LINES_KERNEL
 #undef FVI_LINES_WRAP
 #undef FVI_LINES
