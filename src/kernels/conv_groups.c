@@ -175,6 +175,7 @@ static void groups_direct_tile(const groups_direct *d, ptrdiff_t image, ptrdiff_
         .has_right = q1 == outs + 2,
         .is_added = d->is_added,
         .is_clipped = d->is_clipped,
+        .far_step = outs * lanes * (ptrdiff_t)sizeof(float) / fvi_max(1, d->KH * d->size) + 1,
     };
     fvi_group_spread spread = {
         .rows = 1,
@@ -195,14 +196,14 @@ static void groups_direct_tile(const groups_direct *d, ptrdiff_t image, ptrdiff_
         const ptrdiff_t i1 = fvi_min(d->KH, d->source_h - first);
         for (; next < first + i1; ++next, slot = slot + 1 < kept ? slot + 1 : 0) {
             const ptrdiff_t row = (image * d->source_h + next) * d->source_w + left + q0;
-            const ptrdiff_t far = ((block * d->out_w + o) * (h1 - h0) + (h - h0) * outs) * lanes;
             spread.to = ring + slot * GROUPS_ROW + q0 * lanes;
             spread.from = d->source + row * d->source_pitch + c0;
-            spread.x_far = (const char *)(x_far + far);
-            spread.y_far = (const char *)(y_far + far);
             d->table->spread(&spread);
         }
         call.taps_h = fvi_max(0, i1 - i0);
+        const ptrdiff_t far = ((block * d->out_w + o) * (h1 - h0) + (h - h0) * outs) * lanes;
+        call.x_far = (const char *)(x_far + far);
+        call.y_far = (const char *)(y_far + far);
         ptrdiff_t at_slot = slot - (next - first - i0);
         at_slot += at_slot < 0 ? kept : 0;
         for (ptrdiff_t i = 0; i < call.taps_h; ++i, at_slot = at_slot + 1 < kept ? at_slot + 1 : 0)

@@ -136,8 +136,6 @@ static void sums_spread(const sums_plan *plan, const sums_area *a, fvi_group_sum
         .size = plan->size,
         .ahead = call->x_row,
         .n = (int)fvi_min(lanes, plan->s->F - a->block * lanes),
-        .x_far = (const char *)plan->x, /* nothing: the sums fetch it */
-        .y_far = (const char *)plan->x,
     };
     plan->table->spread(&spread);
     call->x = a->near;

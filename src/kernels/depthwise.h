@@ -85,18 +85,19 @@ typedef struct fvi_group_rows {
     const float *mask;  /* as in fvi_depthwise_rows */
     int n;
     bool has_left, has_right, is_added, is_clipped;
+    /* what will be read and written later, so many bytes of both a step of each row's channels */
+    const char *x_far, *y_far;
+    ptrdiff_t far_step;
 } fvi_group_rows;
 
 /* Places [0, places) of rows of the source, n channels each, pixel floats apart, as kernels_groups.h
-   wants them. What lies ahead floats behind each place will be read next; x_far and y_far, contiguous
-   for all places, later. */
+   wants them. What lies ahead floats behind each place will be read next. */
 typedef struct fvi_group_spread {
     float *to;
     const float *from;
     ptrdiff_t rows, from_row, to_row; /* how many, how far apart */
     ptrdiff_t pixel, places, size, ahead;
     int n;
-    const char *x_far, *y_far;
 } fvi_group_spread;
 
 /* One kernel row of the weight gradient under a kernel 3 wide, from rows of two outputs and more:

@@ -39,8 +39,6 @@ FVI_INLINE void FVI_NAME(group_places)(const fvi_group_spread *given, const int 
         for (ptrdiff_t p = 0; p < call.places; ++p, from += call.pixel, to += FVI_LANES) {
             FVI_VECTOR v;
             FVI_PREFETCH(from + call.ahead);
-            FVI_PREFETCH_FAR(call.x_far + p * (int)sizeof v);
-            FVI_PREFETCH_FAR(call.y_far + p * (int)sizeof v);
             FVI_NAME(tile_load)(&v, from, 1, call.n);
             if (size == FVI_LANES) {
                 FVI_STORE(to, v);
@@ -75,9 +73,15 @@ FVI_INLINE void FVI_NAME(group_sums)(const fvi_group_rows *call, FVI_VECTOR *sum
 {
     const float *w = call->weights;
     const bool has_left = call->has_left, has_right = call->has_right;
+    const char *x_far = call->x_far, *y_far = call->y_far;
+    const ptrdiff_t far_step = call->far_step;
     for (ptrdiff_t i = 0; i < call->taps_h; ++i) {
         const float *x = call->rows[i];
         for (ptrdiff_t c = 0; c < call->size; ++c, w += 3 * FVI_LANES) {
+            FVI_PREFETCH_FAR(x_far);
+            FVI_PREFETCH_FAR(y_far);
+            x_far += far_step;
+            y_far += far_step;
             const FVI_VECTOR tap[3] = {FVI_LOAD(w), FVI_LOAD(w + FVI_LANES),
                                        FVI_LOAD(w + 2 * FVI_LANES)};
             if (has_left) sum[0] = FVI_FMA(FVI_NAME(group_load)(x, 0, is_spread), tap[0], sum[0]);
@@ -86,7 +90,7 @@ FVI_INLINE void FVI_NAME(group_sums)(const fvi_group_rows *call, FVI_VECTOR *sum
                 FVI_VECTOR v = FVI_NAME(group_load)(x, p, is_spread);
                 FVI_KEEP_VECTOR(v);
                 FVI_UNROLL
-                for (int j = 2; j >= 0; --j) {
+                for (int j = 0; j < 3; ++j) {
                     if (p - j >= 0 && p - j < outs) sum[p - j] = FVI_FMA(v, tap[j], sum[p - j]);
                 }
             }
@@ -170,7 +174,7 @@ FVI_INLINE void FVI_NAME(group_gradient)(const fvi_group_sums *call, const float
                                          const char *x_far, const char *y_far, const int channels,
                                          const bool is_spread)
 {
-    const ptrdiff_t x_step = call->x_step, y_step = call->y_step,
+    const ptrdiff_t x_step = 3 * call->x_step, y_step = 3 * call->y_step,
                     x_pixel = is_spread ? FVI_LANES : call->x_pixel;
     const ptrdiff_t dy_pixel = call->dy_pixel;
     FVI_VECTOR sum[FVI_GROUP_EACH][3];
@@ -186,14 +190,14 @@ FVI_INLINE void FVI_NAME(group_gradient)(const fvi_group_sums *call, const float
         dy += 2 * dy_pixel;
         ptrdiff_t left = call->outs - 2;
         for (; left >= 3; left -= 3) {
+            FVI_PREFETCH_FAR(x_far);
+            FVI_PREFETCH_FAR(y_far);
+            x_far += x_step;
+            y_far += y_step;
             FVI_UNROLL
             for (int last = 2; last >= 0; --last, at += x_pixel, dy += dy_pixel) {
                 FVI_PREFETCH(at + 3 * x_pixel);
                 FVI_PREFETCH(dy + 3 * dy_pixel);
-                FVI_PREFETCH_FAR(x_far);
-                FVI_PREFETCH_FAR(y_far);
-                x_far += x_step;
-                y_far += y_step;
                 y[last] = FVI_LOAD(dy);
                 FVI_NAME(group_meet)(sum, at, y, last, channels, 0, 3, is_spread);
                 FVI_KEEP(at);
