@@ -318,7 +318,8 @@ static void weights_sum(const fvi_weights_plan *plan, weights_table *table, weig
 {
     const fvi_conv_shape *s = plan->s;
     const ptrdiff_t columns = weights_columns(plan, panel.index);
-    const ptrdiff_t vectors = fvi_ceil(columns, plan->tiles->lanes);
+    const ptrdiff_t vectors =
+        columns == plan->width ? plan->tiles->vectors_max : fvi_ceil(columns, plan->tiles->lanes);
     fvi_tile_runs call = {
         .run = table->run,
         .runs = table->runs,

@@ -339,17 +339,24 @@ FVI_INLINE void FVI_NAME(tile_runs)(const fvi_tile_runs *call, const int rows, c
             }
         }
     }
-    FVI_UNROLL
-    for (int m = 0; m < rows; ++m) {
-        float *out = call->out + (size_t)m * call->out_step;
-        if (call->is_added) {
-            FVI_VECTOR old[FVI_VECTORS_MAX];
-            FVI_NAME(tile_load)(old, out, vectors, call->columns);
+    FVI_SOME some[FVI_VECTORS_MAX];
+    FVI_NAME(tile_some)(some, vectors, call->columns);
+    const size_t out_step = call->out_step;
+    float *out = call->out;
+    if (call->is_added) {
+        const float *old = out;
+        FVI_UNROLL
+        for (int m = 0; m < rows; ++m, old += out_step) {
             FVI_UNROLL
             for (int v = 0; v < vectors; ++v)
-                sum[m][v] += old[v];
+                sum[m][v] += FVI_LOAD_SOME(old + v * FVI_LANES, some[v]);
         }
-        FVI_NAME(tile_store)(out, sum[m], vectors, call->columns);
+    }
+    FVI_UNROLL
+    for (int m = 0; m < rows; ++m, out += out_step) {
+        FVI_UNROLL
+        for (int v = 0; v < vectors; ++v)
+            FVI_STORE_SOME(out + v * FVI_LANES, sum[m][v], some[v]);
     }
 }
 
