@@ -35,8 +35,9 @@
 #define GATHER_LINE 4        /* pixels of a line, at least */
 #define GATHER_LINE_STEPS 32 /* steps below which several tiles of one call are better than lines */
 #define GATHER_DEEP 6        /* channels below which a kernel row is better one tap */
-#define GATHER_APART 512     /* floats: pixels that are a multiple of 2 KB apart share few places */
-#define GATHER_OFTEN 8       /* panels that read a copy of them, at least */
+#define GATHER_SAME 1024 /* floats: pixels a multiple of 4 KB apart share the same few places, */
+#define GATHER_APART 512 /* and of 2 KB twice as many */
+#define GATHER_OFTEN 8   /* panels that read a copy of them, at least */
 #define GATHER_ALONE 500000.0 /* below this no thread is woken */
 
 /* ---- packing: panel, tap, depth, column ---- */
@@ -323,8 +324,9 @@ static double gather_plan_tasks(fvi_gather_plan *plan, int threads)
         plan->task_panels = fvi_ceil(plan->panels, fvi_ceil(16, plan->tile_groups));
     plan->panel_groups = fvi_ceil(plan->panels, plan->task_panels);
     plan->is_stream = plan->is_stream && plan->panel_groups == 1;
-    plan->copies_pixels = plan->is_stream && g->source_pitch % GATHER_APART == 0 &&
-                          plan->panels >= GATHER_OFTEN &&
+    const bool is_same = g->source_pitch % GATHER_SAME == 0;
+    const bool is_near = g->source_pitch % GATHER_APART == 0 && plan->panels >= GATHER_OFTEN;
+    plan->copies_pixels = plan->is_stream && (is_same || is_near) && plan->panels > 1 &&
                           plan->tall * (g->depth + FVI_GATHER_GAP) <= FVI_GATHER_PATCH;
     const bool is_late = plan->tile_groups == 1 || is_often;
     plan->packs_late = plan->is_panel_outside && is_late && plan->band_rows == 0 &&
