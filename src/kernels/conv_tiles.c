@@ -343,13 +343,15 @@ static void tiles_groups(const fvi_gather_plan *plan, const fvi_gather_region *r
     table->group_row = region->apart * along.row;
 }
 
-/* All tiles of a region of lines, panels [p0, p1): short lines two by two, long ones in nearly equal
-   parts. */
+/* All tiles of a region of lines, panels [p0, p1): short lines two by two, several of one vector in a
+   call; long ones in nearly equal parts. */
 static void tiles_lines(const fvi_gather_plan *plan, const fvi_gather_region *region,
                         fvi_gather_table *table, ptrdiff_t p0, ptrdiff_t p1)
 {
     const ptrdiff_t columns = region->columns, together = 2 * columns <= plan->line_most ? 2 : 1;
     const ptrdiff_t tiles = fvi_ceil(columns, plan->line_most);
+    const bool is_narrow = plan->g->columns <= plan->tiles->lanes;
+    const ptrdiff_t most = tiles == 1 && is_narrow ? plan->tiles_most : 1; /* of one call */
     const ptrdiff_t all = region->images * region->rows;
     const float *source = region->source;
     float *out = region->out;
@@ -358,10 +360,11 @@ static void tiles_lines(const fvi_gather_plan *plan, const fvi_gather_region *re
         (region->tap_h1 - region->tap_h0 - 1) * region->tap_source +
         (region->tap_w1 - region->tap_w0 - 1) * plan->g->w.gap * plan->g->source_pitch;
     fvi_tile_rows call = tiles_call(plan, region, table, plan->g->is_added, true);
-    table->tiles = 1;
-    for (ptrdiff_t l = 0; l < all; l += table->lines) {
+    for (ptrdiff_t l = 0, lines; l < all; l += lines) {
         table->lines = fvi_min(together, all - l);
-        for (ptrdiff_t i = 0; i < table->lines; ++i) {
+        table->tiles = fvi_min(most, (all - l) / table->lines);
+        lines = table->lines * table->tiles;
+        for (ptrdiff_t i = 0; i < lines; ++i) {
             table->rows[i] = source;
             table->out[i] = out;
             source += region->row_source;
@@ -373,10 +376,10 @@ static void tiles_lines(const fvi_gather_plan *plan, const fvi_gather_region *re
         }
         for (ptrdiff_t left = columns, t = tiles; t > 0; left -= table->count, --t) {
             table->count = fvi_ceil(left, t);
-            table->ahead = (const char *)(table->rows[table->lines - 1] + last +
+            table->ahead = (const char *)(table->rows[lines - 1] + last +
                                           (table->count - 1) * region->column_source);
             tiles_panels(plan, region, table, &call, p0, p1);
-            for (ptrdiff_t i = 0; i < table->lines; ++i) {
+            for (ptrdiff_t i = 0; i < lines; ++i) {
                 table->rows[i] += table->count * region->column_source;
                 table->out[i] += table->count * region->column_out;
             }

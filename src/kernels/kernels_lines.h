@@ -40,7 +40,8 @@ FVI_INLINE void FVI_LINES_NAME(meet)(FVI_VECTOR row[][FVI_VECTORS_MAX],
    group, by row q - 1 in the second and so on, and is loaded once for all of them. What counts and
    moves on takes the places of products: few addresses do. */
 FVI_INLINE void FVI_LINES_NAME(groups)(FVI_VECTOR sum[][FVI_VECTORS_MAX], const fvi_tile_rows *call,
-                                       size_t first, size_t count, const int taps, const int pixels)
+                                       const float *const *lines, size_t first, size_t count,
+                                       const int taps, const int pixels)
 {
     const ptrdiff_t depth = (ptrdiff_t)call->depth, ahead_step = call->ahead_step;
     const ptrdiff_t pixel = call->pair_step * (ptrdiff_t)sizeof(float);
@@ -55,7 +56,7 @@ FVI_INLINE void FVI_LINES_NAME(groups)(FVI_VECTOR sum[][FVI_VECTORS_MAX], const 
         for (int l = 0; l < FVI_LINES; ++l) {
             FVI_UNROLL
             for (int q = 0; q < pixels + taps - 1; q += 7)
-                a[l][q / 7] = (const char *)(call->rows[l] + call->shift[g]) + q * pixel;
+                a[l][q / 7] = (const char *)(lines[l] + call->shift[g]) + q * pixel;
         }
         for (ptrdiff_t left = depth; left > 0; --left) {
             FVI_VECTOR right[3][FVI_VECTORS_MAX];
@@ -100,13 +101,18 @@ FVI_INLINE void FVI_LINES_NAME(tile)(const fvi_tile_rows *call, const int pixels
     FVI_SOME some[FVI_VECTORS_MAX];
     FVI_NAME(tile_some)(some, FVI_LINE_VECTORS, call->columns);
     const size_t threes = call->groups[2], twos = call->groups[1], ones = call->groups[0];
-    FVI_NAME(tile_begin)
-    (sum, call, call->out, some, FVI_LINES * pixels, FVI_LINE_VECTORS, pixels);
-    FVI_LINES_NAME(groups)(sum, call, 0, threes, 3, pixels);
-    FVI_LINES_NAME(groups)(sum, call, threes, twos, 2, pixels);
-    FVI_LINES_NAME(groups)(sum, call, threes + twos, ones, 1, pixels);
-    FVI_NAME(tile_end)
-    (sum, call, call->out, some, FVI_LINES * pixels, FVI_LINE_VECTORS, pixels);
+    const float *const *from = call->rows;
+    float *const *out = call->out;
+    const size_t tiles = FVI_TILES_MOST > 1 && FVI_LINE_VECTORS == 1 ? call->tiles : 1;
+    for (size_t tile = 0; tile < tiles; ++tile, from += FVI_LINES, out += FVI_LINES) {
+        FVI_NAME(tile_begin)
+        (sum, call, out, some, FVI_LINES * pixels, FVI_LINE_VECTORS, pixels);
+        FVI_LINES_NAME(groups)(sum, call, from, 0, threes, 3, pixels);
+        FVI_LINES_NAME(groups)(sum, call, from, threes, twos, 2, pixels);
+        FVI_LINES_NAME(groups)(sum, call, from, threes + twos, ones, 1, pixels);
+        FVI_NAME(tile_end)
+        (sum, call, out, some, FVI_LINES * pixels, FVI_LINE_VECTORS, pixels);
+    }
 }
 
 #define FVI_LINES_KERNEL(pixels)                                                                   \

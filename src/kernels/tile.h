@@ -16,7 +16,7 @@
    follow each other in rows and out: a short sum takes less time than a call. */
 typedef struct fvi_tile_rows {
     const float *const *rows;
-    size_t tiles; /* of this call, up to tiles_most; lines mode: one */
+    size_t tiles; /* of this call, up to tiles_most; of lines of two vectors: one */
     ptrdiff_t pair_step;
     const ptrdiff_t *shift;  /* [taps] */
     const size_t *panel_row; /* [taps]: where the tap begins in the panel */
