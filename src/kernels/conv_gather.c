@@ -22,7 +22,7 @@
     (128 * 1024) /* floats of source that one task walks over again for each panel */
 #define GATHER_STREAM                                                                              \
     (256 * 1024)            /* floats of packed weights that stay in the second-level cache */
-#define GATHER_FAR 250000.0 /* floats of out that the second-level cache will not keep */
+#define GATHER_FAR 400000.0 /* floats of out that the second-level cache will not keep */
 #define GATHER_SLOW 32      /* steps of a sum that leave time to fetch its place */
 #define GATHER_STEPS 256    /* steps of all sums of a call: it takes as long as some twenty */
 #define GATHER_THIN 256     /* depth from which few columns are not packed */
