@@ -21,14 +21,14 @@
 #define GATHER_SOURCE                                                                              \
     (128 * 1024) /* floats of source that one task walks over again for each panel */
 #define GATHER_STREAM                                                                              \
-    (256 * 1024)            /* floats of packed weights that stay in the second-level cache */
-#define GATHER_FAR 400000.0 /* floats of out that the second-level cache will not keep */
-#define GATHER_SLOW 32      /* steps of a sum that leave time to fetch its place */
-#define GATHER_STEPS 256    /* steps of all sums of a call: it takes as long as some twenty */
-#define GATHER_THIN 256     /* depth from which few columns are not packed */
-#define GATHER_TASK 16e6    /* multiply-adds of a task, more than an image has: it is cut */
-#define GATHER_SHARES 4.0   /* tasks that each thread of several finds, if these are worth it */
-#define GATHER_SHARE 2e6
+    (256 * 1024)             /* floats of packed weights that stay in the second-level cache */
+#define GATHER_FAR 400000.0  /* floats of out that the second-level cache will not keep */
+#define GATHER_SLOW 32       /* steps of a sum that leave time to fetch its place */
+#define GATHER_STEPS 256     /* steps of all sums of a call: it takes as long as some twenty */
+#define GATHER_THIN 256      /* depth from which few columns are not packed */
+#define GATHER_TASK 16e6     /* multiply-adds of a task; an image of twice as many is cut */
+#define GATHER_SHARES 4.0    /* tasks for each thread of several, */
+#define GATHER_SHARE 2e6     /* if they are as large as this */
 #define GATHER_PACK 100000   /* weights whose packing is worth waking threads */
 #define GATHER_PACKING 2.0   /* packing a weight takes as long as reading so many inputs */
 #define GATHER_LATE 256.0    /* pixels under which a panel may be packed once for each task */
